@@ -1,0 +1,32 @@
+# `make demo` and `make test` are all that a fresh machine needs.
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: demo test slow lint bench clean
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[all]" --group dev
+	touch $@
+
+demo: .venv/installed  ## train the convolutional autoencoder on MNIST and draw the figure
+	$(BIN)/isthmus train mnist --model convolutional --random-state 0 --out out/demo --overwrite
+
+test: .venv/installed  ## every test but the slow ones
+	$(BIN)/pytest -n 2 --dist worksteal
+
+slow: .venv/installed  ## the slow tests
+	$(BIN)/pytest -m slow
+
+lint: .venv/installed  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/installed  ## measure what README and docs state
+	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.linear
+
+clean:
+	rm -rf .venv out

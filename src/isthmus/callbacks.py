@@ -1,0 +1,154 @@
+"""What watches a training run: progress, the best weights, early stopping, scikit-learn's callbacks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from isthmus.records import Best, Epoch
+
+if TYPE_CHECKING:
+    from isthmus.training import Trainer
+
+
+class Callback(Protocol):
+    """Watches a run; every method gets the trainer."""
+
+    def begin(self, trainer: Trainer) -> None:
+        """Called once before the first epoch."""
+
+    def batch_ended(self, trainer: Trainer, rows: int) -> None:
+        """Called after each training step with its number of rows."""
+
+    def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> bool:
+        """Called after each epoch; True stops the run."""
+
+    def end(self, trainer: Trainer) -> None:
+        """Called once at the end, also of a run that was interrupted."""
+
+
+class Watcher:
+    """A callback that does nothing; others override what they need."""
+
+    def begin(self, trainer: Trainer) -> None:
+        """Do nothing."""
+
+    def batch_ended(self, trainer: Trainer, rows: int) -> None:
+        """Do nothing."""
+
+    def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> bool:
+        """Go on."""
+        return False
+
+    def end(self, trainer: Trainer) -> None:
+        """Do nothing."""
+
+
+class BestWeights(Watcher):
+    """Keeps the weights of the epoch with the lowest held-out loss and puts them back at the end.
+
+    Without held-out rows the last weights stay. With ``patience`` it stops the run after that many epochs
+    without a better loss.
+    """
+
+    def __init__(self, patience: int | None) -> None:
+        self.patience = patience
+        self.best = Best()
+
+    def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> bool:
+        """Keep the weights if they are the best so far."""
+        if epoch.monitored < self.best.loss:
+            weights = {}
+            if epoch.validation_loss is not None:
+                weights = {name: value.clone() for name, value in trainer.module.state_dict().items()}
+            self.best = Best(epoch.monitored, epoch.epoch, weights)
+        return self.patience is not None and epoch.epoch - self.best.epoch >= self.patience
+
+    def end(self, trainer: Trainer) -> None:
+        """Put the best weights back."""
+        if self.best.weights:
+            trainer.module.load_state_dict(self.best.weights)
+
+
+class Progress(Watcher):
+    """A progress bar: epoch, losses, rows per second, time left."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            TextColumn("{task.fields[losses]}"),
+            TextColumn("{task.fields[speed]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+
+    def begin(self, trainer: Trainer) -> None:
+        """Show the bar."""
+        self._epochs = trainer.epochs
+        self._bar.start()
+        self._task = self._bar.add_task(
+            "fit",
+            total=trainer.epochs * len(trainer.training),
+            epoch=f"1/{trainer.epochs}",
+            losses="",
+            speed="",
+        )
+
+    def batch_ended(self, trainer: Trainer, rows: int) -> None:
+        """Move the bar."""
+        self._bar.advance(self._task, rows)
+
+    def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> bool:
+        """Show the losses of the epoch."""
+        losses = f"loss {epoch.loss:.5g}"
+        if epoch.validation_loss is not None:
+            losses += f"  held-out {epoch.validation_loss:.5g}"
+        speed = f"{len(trainer.training) / epoch.seconds:,.0f} rows/s"
+        self._bar.update(self._task, epoch=f"{epoch.epoch}/{self._epochs}", losses=losses, speed=speed)
+        return False
+
+    def end(self, trainer: Trainer) -> None:
+        """Leave the bar as it is."""
+        self._bar.stop()
+
+
+class ScikitLearnCallbacks(Watcher):
+    """Hands the epochs on to the callbacks that were set with ``set_callbacks``.
+
+    scikit-learn's callback interface is experimental: all its calls but the one that opens a fit are here.
+    """
+
+    def __init__(self, estimator: Any, X: Any) -> None:
+        self._estimator, self._X = estimator, X
+
+    def begin(self, trainer: Trainer) -> None:
+        """Open the task of the whole fit."""
+        self._fit = self._estimator._init_callback_context(max_subtasks=trainer.epochs)
+        self._fit.call_on_fit_task_begin(estimator=self._estimator, X=self._X)
+        self._open()
+
+    def _open(self) -> None:
+        self._epoch = self._fit.subcontext(task_name="epoch")
+        self._epoch.call_on_fit_task_begin(estimator=self._estimator, X=self._X)
+
+    def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> bool:
+        """Close the task of this epoch and open the next one's; a callback may stop the run."""
+        stop = self._close(trainer)
+        if not stop and epoch.epoch < trainer.epochs:
+            self._open()
+        return stop
+
+    def _close(self, trainer: Trainer) -> bool:
+        state = {"module_": trainer.module}
+        return bool(
+            self._epoch.call_on_fit_task_end(
+                estimator=self._estimator, X=self._X, reconstruction_attributes=lambda: state
+            )
+        )
+
+    def end(self, trainer: Trainer) -> None:
+        """Close the task of the whole fit."""
+        self._fit.call_on_fit_task_end(estimator=self._estimator, X=self._X)

@@ -1,0 +1,297 @@
+"""Read rows from files: NumPy, CSV, Parquet, IDX and folders of images, told apart by suffix or content."""
+
+import csv
+import lzma
+import struct
+import tokenize
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.datasets.bundled import is_idx, load_digits, load_mnist, read_idx, readable
+from isthmus.errors import DataError, require
+
+NPZ_NAMES = ("X", "x", "data", "arr_0")
+NPY_RULE = "it must hold a whole array of plain numbers; nothing is ever unpickled"
+NPY_ERRORS = (EOFError, ArithmeticError, MemoryError, SyntaxError, TypeError, tokenize.TokenError)
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, RuntimeError, KeyError)
+CSV_BLOCK_BYTES = 1 << 24  # a row has to fit in one block
+IMAGE_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+IMAGE_SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+IMAGE_ERRORS = (EOFError, SyntaxError, IndexError, TypeError, struct.error, zlib.error, UserWarning)
+GRAY_MODES = frozenset({"1", "L", "LA"})
+DEEP_GRAY_PREFIXES = ("I", "F")  # 16 and 32 bits a pixel, kept as they are
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Table as read from a file.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows, n_columns) or (n_rows, height, width[, 3])
+        The numbers.
+    columns : tuple of str, or None
+        The names of the columns, where the file has them.
+    """
+
+    values: NDArray[Any]
+    columns: tuple[str, ...] | None = None
+
+
+def read(path_or_name: str | PathLike[str]) -> NDArray[Any]:
+    """Read rows from a file, from a folder of images, or by the name of a data set.
+
+    ========================  =======================================================================
+    ``"mnist"``               the MNIST training images; ``"mnist-test"``: the test images
+    ``"digits"``              the images of `load_digits`
+    ``.npy``                  stays a memory map, so it may be larger than the memory
+    ``.npz``                  the only array, or the one named ``X``, ``x``, ``data`` or ``arr_0``
+    ``.csv``                  its first line is the header, unless all its cells are numbers, booleans
+                              or missing: then it is a row
+    ``.parquet``              every column
+    IDX, with or without gz   told by its first bytes, whatever its name
+    a folder                  its images, those of subfolders too, sorted by path; other files and
+                              hidden ones are passed over
+    ========================  =======================================================================
+
+    Columns of a CSV or Parquet file give float32 or uint8 where all of them are, else float64; booleans
+    become 0 and 1, missing cells become NaN. Gray images keep their depth; others become RGB, with
+    transparent parts over white.
+
+    Parameters
+    ----------
+    path_or_name : str or path-like
+        A file, a folder, or "mnist", "mnist-test" or "digits" (write ``"./mnist"`` for a file so called).
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_columns) or (n_rows, height, width[, 3])
+        One row for each sample. Numbers are as stored: images in uint8 run from 0 to 255.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, its format is unknown, it is damaged or empty, or it does not hold rows
+        of real numbers.
+    MissingExtraError
+        If the format needs pyarrow (``isthmus[data]``) or pillow (``isthmus[images]``), not installed.
+
+    Examples
+    --------
+    >>> from isthmus.datasets import read
+    >>> read("digits").shape
+    (1797, 8, 8)
+    """
+    return read_named(path_or_name).values
+
+
+def read_named(path_or_name: str | PathLike[str]) -> Table:
+    """Read rows as `read` does, and the names of their columns.
+
+    Parameters
+    ----------
+    path_or_name : str or path-like
+        As for `read`.
+
+    Returns
+    -------
+    Table
+        The array, and the names of its columns or None.
+
+    Raises
+    ------
+    DataError, MissingExtraError
+        As for `read`.
+
+    Examples
+    --------
+    >>> from isthmus.datasets.files import read_named
+    >>> print(read_named("digits").columns)
+    None
+    """
+    if isinstance(path_or_name, str) and path_or_name in NAMED:
+        return Table(NAMED[path_or_name]())
+    path = Path(path_or_name)
+    with readable(path):
+        reader = _reader_of(path)
+    return _checked(reader(path), path)
+
+
+def _reader_of(path: Path) -> Callable[[Path], Table]:
+    if not path.exists():
+        raise DataError(f"there is no file or folder {path}, and the named data sets are {', '.join(NAMED)}")
+    if path.is_dir():
+        return _read_images
+    if not path.is_file():
+        raise DataError(f"{path} is neither a regular file nor a folder")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty: it has 0 bytes")
+    if is_idx(path):
+        return lambda path: Table(read_idx(path))
+    if path.suffix.lower() not in READERS:
+        legal = ", ".join(READERS)
+        raise DataError(f"{path} is of an unknown format: legal are {legal}, IDX (also .gz), image folders")
+    return READERS[path.suffix.lower()]
+
+
+def _checked(rows: Table, path: Path) -> Table:
+    values = rows.values
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"{path} holds values of type {values.dtype}, but they must be real numbers")
+    if values.ndim < 2:
+        advice = "reshape it to (n_rows, n_columns), such as with values.reshape(-1, 1)"
+        raise DataError(f"{path} holds an array of shape {values.shape}, which has no columns: {advice}")
+    if values.size == 0:
+        raise DataError(f"{path} holds no rows or no columns: its shape is {values.shape}")
+    return rows
+
+
+def _read_npy(path: Path) -> Table:
+    with readable(path, *NPY_ERRORS, rule=NPY_RULE), np.errstate(over="raise"):
+        return Table(np.lib.format.open_memmap(path, mode="r"))
+
+
+def _read_npz(path: Path) -> Table:
+    with readable(path, *NPY_ERRORS, *ZIP_ERRORS, rule=NPY_RULE), np.errstate(over="raise"):
+        if not zipfile.is_zipfile(path):
+            raise DataError(f"{path} is damaged: it is not the zip archive that a .npz is")
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            values = archive[_npz_name(archive.files, path)]
+    if not isinstance(values, np.ndarray):
+        raise DataError(f"{path} is a zip archive whose member is not an array of NumPy")
+    return Table(values)
+
+
+def _npz_name(names: list[str], path: Path) -> str:
+    chosen = names if len(names) == 1 else [name for name in NPZ_NAMES if name in names]
+    if not chosen:
+        legal = "exactly one, or one named X, x, data or arr_0"
+        raise DataError(f"{path} must hold {legal}, but its arrays are: {', '.join(names) or 'none'}")
+    return chosen[0]
+
+
+def _read_csv(path: Path) -> Table:
+    arrow, arrow_csv = require("pyarrow", "data"), require("pyarrow.csv", "data")
+    convert = arrow_csv.ConvertOptions()
+    values = {*convert.null_values, *convert.true_values, *convert.false_values}
+    has_header = not all(cell in values or _is_number(cell) for cell in _first_line(path))
+    options = arrow_csv.ReadOptions(block_size=CSV_BLOCK_BYTES, autogenerate_column_names=not has_header)
+    with readable(path, arrow.ArrowException):
+        table = arrow_csv.read_csv(path, read_options=options)
+    return _rows_of_table(table, path, has_header)
+
+
+def _first_line(path: Path) -> list[str]:
+    with readable(path, csv.Error), path.open(encoding="utf-8-sig", newline="") as file:
+        return next((line for line in csv.reader(file) if line), [])
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_parquet(path: Path) -> Table:
+    arrow, parquet = require("pyarrow", "data"), require("pyarrow.parquet", "data")
+    with readable(path, arrow.ArrowException), parquet.ParquetFile(path) as file:
+        table = file.read()
+    return _rows_of_table(table, path, has_header=True)
+
+
+def _rows_of_table(table: Any, path: Path, has_header: bool) -> Table:
+    """Stack the columns of a ``pyarrow.Table``; a column that is not numeric is refused by name."""
+    for position, field in enumerate(table.schema, start=1):
+        if not _is_numeric(field.type):
+            name = f"{position} ({field.name!r})" if has_header else str(position)
+            advice = "remove it or encode it as numbers"
+            raise DataError(f"column {name} of {path} is of type {field.type}, not numeric: {advice}")
+    dtype = _common_dtype(table)
+    values = np.empty((table.num_rows, table.num_columns), dtype)
+    for position, column in enumerate(table.columns):
+        values[:, position] = column.cast(dtype.name.replace("float64", "double"), safe=False).to_numpy()
+    return Table(values, tuple(table.column_names) if has_header else None)
+
+
+def _is_numeric(arrow_type: Any) -> bool:
+    types = require("pyarrow", "data").types
+    kinds = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean, types.is_null)
+    return any(is_kind(arrow_type) for is_kind in kinds)
+
+
+def _common_dtype(table: Any) -> np.dtype[Any]:
+    kinds = {str(field.type) for field in table.schema}
+    if kinds == {"float"}:
+        return np.dtype(np.float32)
+    if kinds == {"uint8"} and not any(column.null_count for column in table.columns):
+        return np.dtype(np.uint8)
+    return np.dtype(np.float64)
+
+
+def _read_images(folder: Path) -> Table:
+    with readable(folder):
+        paths = [path for path in sorted(folder.rglob("*")) if _is_image(path)]
+    if not paths:
+        raise DataError(f"the folder {folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    first = _read_image(paths[0])
+    values = np.empty((len(paths), *first.shape), first.dtype)
+    for position, path in enumerate(paths):
+        pixels = _read_image(path)
+        if (pixels.shape, pixels.dtype) != (first.shape, first.dtype):
+            ours, theirs = f"{pixels.shape} {pixels.dtype}", f"{first.shape} {first.dtype}"
+            raise DataError(f"images must be alike, but {path} is {ours} and {paths[0]} is {theirs}")
+        values[position] = pixels
+    return Table(values)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def _read_image(path: Path) -> NDArray[Any]:
+    image_module = require("PIL.Image", "images")
+    bombs = (image_module.DecompressionBombWarning, image_module.DecompressionBombError)
+    with readable(path, *IMAGE_ERRORS, *bombs), warnings.catch_warnings():
+        warnings.simplefilter("error", image_module.DecompressionBombWarning)
+        with image_module.open(path, formats=IMAGE_FORMATS) as image:
+            return np.asarray(_gray_or_rgb(image))
+
+
+def _gray_or_rgb(image: Any) -> Any:
+    """Give a ``PIL.Image`` one channel or three, with what is transparent over white."""
+    if image.mode.startswith(DEEP_GRAY_PREFIXES):
+        return image
+    mode = "L" if image.mode in GRAY_MODES else "RGB"
+    if not image.has_transparency_data:
+        return image.convert(mode)
+    image = image.convert("RGBA")
+    white = require("PIL.Image", "images").new("RGBA", image.size, "white")
+    white.alpha_composite(image)
+    return white.convert(mode)
+
+
+READERS: dict[str, Callable[[Path], Table]] = {
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+}
+
+NAMED: dict[str, Callable[[], NDArray[Any]]] = {
+    "mnist": lambda: load_mnist("train")[0],
+    "mnist-test": lambda: load_mnist("test")[0],
+    "digits": lambda: load_digits()[0],
+}

@@ -1,0 +1,57 @@
+"""What the package raises when it is asked for something it cannot do."""
+
+from importlib import import_module
+from types import ModuleType
+
+
+class IsthmusError(ValueError):
+    """Base of every error about input: one sentence that says what came, what is legal and what to do."""
+
+
+class ParameterError(IsthmusError, TypeError):
+    """A parameter outside its legal range; the message names it."""
+
+
+class DataError(IsthmusError):
+    """Rows that cannot be used: an unreadable file, a wrong shape, missing or infinite cells."""
+
+
+class ModelFileError(IsthmusError):
+    """A model file that is damaged, foreign or of a newer format."""
+
+
+class DivergedError(IsthmusError, ArithmeticError):
+    """Training met a loss that is not a finite number."""
+
+
+class MissingExtraError(ImportError):
+    """A library that only some users need is not installed; the message has the pip command."""
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import ``module``, or say in one sentence which extra of the package brings it.
+
+    Parameters
+    ----------
+    module : str
+        Name of the module to import, such as ``"matplotlib.figure"``.
+    extra : str
+        The extra of the package that installs it.
+
+    Returns
+    -------
+    module
+        The imported module.
+
+    Raises
+    ------
+    MissingExtraError
+        If the module is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        name = module.partition(".")[0]
+        raise MissingExtraError(
+            f"{name} is needed for this and is not installed: pip install 'isthmus[{extra}]'"
+        ) from error

@@ -1,0 +1,350 @@
+"""The scikit-learn contract, the same for every autoencoder."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from isthmus import metrics
+from isthmus.callbacks import BestWeights, Callback, Progress, ScikitLearnCallbacks
+from isthmus.codec import Codec
+from isthmus.devices import device_of
+from isthmus.hyperparameters import Training
+from isthmus.module import AutoencoderModule
+from isthmus.params import check
+from isthmus.persistence import Saved, write
+from isthmus.recipe import Recipe
+from isthmus.records import Epoch, Schema
+from isthmus.scaling import Scaling, learn_scaling
+from isthmus.sources import Rows
+from isthmus.summary import summary_of
+from isthmus.training import Trainer, TrainingState, optimizer_for
+from isthmus.validation import checked_codes, checked_rows
+
+
+class BaseAutoencoder(
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, Training, ABC
+):
+    """What all autoencoders do; a variant says which recipe its parameters make."""
+
+    history_: list[Epoch]
+    module_: AutoencoderModule
+    scaling_: Scaling
+
+    _arrays: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def recipe(self, row_shape: tuple[int, ...]) -> Recipe:
+        """Give the parts that the parameters stand for, for rows of some shape."""
+
+    def _scaling_choice(self) -> str:
+        return self.scaling
+
+    def _held_out_fraction(self) -> float:
+        return self.validation_fraction
+
+    def _learn(self, trainer: Trainer, *, once: bool) -> None:
+        if once:
+            trainer.run_epoch()
+        else:
+            trainer.run()
+
+    @with_callbacks
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Learn to rebuild the rows of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, columns), (n, height, width) or (n, height, width, channels)
+            Rows. A memory map stays on disk; an array of uint8 stays uint8.
+        y : None
+            Ignored; there for scikit-learn's conventions.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ParameterError
+            If a parameter is not legal.
+        ValueError
+            If X has missing or infinite cells, no rows, or cells that are no numbers.
+        DivergedError
+            If the loss stops being a finite number.
+        """
+        trainer = self._new_trainer(X, self._held_out_fraction(), self.schedule)
+        trainer.callbacks = self._callbacks(X)
+        self._learn(trainer, once=False)
+        return self._finish(trainer)
+
+    def partial_fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Learn from the rows of X once, at a constant learning rate; go on where the last call ended.
+
+        Nothing is held out. The first call learns the scaling from its rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, columns), (n, height, width) or (n, height, width, channels)
+            Rows, of the same shape in every call.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        fitted = self.__sklearn_is_fitted__()
+        trainer = self._old_trainer(X) if fitted else self._new_trainer(X, 0.0, "constant")
+        self._learn(trainer, once=True)
+        return self._finish(trainer)
+
+    def _callbacks(self, X: ArrayLike) -> list[Callback]:
+        progress: list[Callback] = [Progress()] if self.verbose else []
+        return [*progress, BestWeights(self.patience), ScikitLearnCallbacks(self, X)]
+
+    def _new_trainer(self, X: ArrayLike, validation_fraction: float, schedule: str) -> Trainer:
+        """Check the parameters and the rows; build the network; draw the split and the first weights."""
+        check(self)
+        array = checked_rows(self, X, reset=True)
+        recipe = self.recipe(array.shape[1:])
+        schema = Schema(array.shape[1:], recipe.network.layout(array.shape[1:]), str(array.dtype))
+        random = check_random_state(self.random_state)
+        order = random.permutation(len(array))
+        held_out = int(len(array) * validation_fraction)
+        training, validation = np.sort(order[held_out:]), np.sort(order[:held_out])
+        scaling = learn_scaling(array, training, self._scaling_choice())
+        recipe.reconstruction.check(scaling.low, scaling.high)
+        weights = torch.Generator().manual_seed(int(random.randint(2**31)))
+        module = AutoencoderModule(recipe, schema).materialise(weights).to(device_of(self.device))
+        rows = Rows(array, schema, scaling, device_of(self.device))
+        return Trainer(module, self, rows, training, validation, self._state(module, random), schedule)
+
+    def _old_trainer(self, X: ArrayLike) -> Trainer:
+        """Go on with the fitted network and, in the process that trained it, with its optimizer."""
+        check(self)
+        array = checked_rows(self, X, reset=False)
+        module = self.module_.to(device_of(self.device))
+        state = getattr(self, "_training_state", None)
+        if state is None:
+            state = self._state(module, check_random_state(self.random_state))
+            state.history = self.history_
+        rows = Rows(array, self.schema_, self.scaling_, device_of(self.device))
+        return Trainer(module, self, rows, np.arange(len(array)), np.arange(0), state, "constant")
+
+    def _state(self, module: AutoencoderModule, random: np.random.RandomState) -> TrainingState:
+        noise = torch.Generator(device_of(self.device)).manual_seed(int(random.randint(2**31)))
+        return TrainingState(optimizer_for(module, self), noise, random)
+
+    def _finish(self, trainer: Trainer) -> Self:
+        self.module_ = trainer.module.eval()
+        self.scaling_ = trainer.rows.scaling
+        self.history_ = trainer.state.history
+        self.n_iter_ = len(self.history_)
+        self.held_out_ = trainer.validation
+        self._training_state = trainer.state
+        return self
+
+    def transform(self, X: ArrayLike) -> NDArray:
+        """Give the codes of rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, columns), (n, height, width) or (n, height, width, channels)
+            Rows, in the shape that was fitted.
+
+        Returns
+        -------
+        ndarray of shape (n, prod(code_shape_))
+            Codes, float32. A code that is a feature map is flattened with its channels last.
+        """
+        check_is_fitted(self)
+        return self._codec().encode(checked_rows(self, X, reset=False))
+
+    def inverse_transform(self, X: ArrayLike) -> NDArray:
+        """Give the rows that codes stand for, in the shape and the units of the X that was fitted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, prod(code_shape_))
+            Codes.
+
+        Returns
+        -------
+        ndarray of shape (n, ...)
+            Rows, float32.
+        """
+        check_is_fitted(self)
+        return self._codec().decode(checked_codes(X, self.code_shape_))
+
+    def reconstruct(self, X: ArrayLike) -> NDArray:
+        """Give the rows rebuilt from their codes, in the shape and the units of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows, in the shape that was fitted.
+
+        Returns
+        -------
+        ndarray of shape (n, ...)
+            Rebuilt rows, float32.
+        """
+        return np.concatenate([rebuilt for _, rebuilt in self._rebuilt(X)])
+
+    def reconstruction_error(self, X: ArrayLike) -> NDArray:
+        """Give the mean squared error of each rebuilt row, in the units of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows, in the shape that was fitted.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Squared differences, averaged over the columns of the row.
+        """
+        return np.concatenate(
+            [metrics.mean_squared_errors(rows, rebuilt) for rows, rebuilt in self._rebuilt(X)]
+        )
+
+    def score(self, X: ArrayLike, y: object = None) -> float:
+        """Give the fraction of the variance of X that the rebuilt rows explain.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows, in the shape that was fitted.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            1 is perfect, 0 as good as the mean of X; comparable with PCA and between all variants.
+        """
+        return metrics.explained_variance(self._rebuilt(X))
+
+    def summary(self) -> str:
+        """Give the table of layers, output shapes (channels last) and parameter counts."""
+        check_is_fitted(self)
+        return summary_of(type(self).__name__, self.module_)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the fitted model into one file; see `isthmus.load`.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file, ``.safetensors`` by convention.
+        overwrite : bool, default=False
+            Whether a file that exists may be replaced.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and ``overwrite`` is false.
+        """
+        check_is_fitted(self)
+        write(self._saved(), Path(path), overwrite=overwrite)
+
+    def _saved(self) -> Saved:
+        schema, scaling = self.schema_, self.scaling_
+        fitted = {
+            "row_shape": schema.row_shape,
+            "layout": schema.layout,
+            "dtype": schema.dtype,
+            "low": scaling.low,
+            "high": scaling.high,
+            "n_features_in": self.n_features_in_,
+            "feature_names_in": [str(name) for name in getattr(self, "feature_names_in_", [])],
+            "history": [asdict(epoch) for epoch in self.history_],
+        }
+        tensors = {f"module.{name}": value for name, value in self.module_.state_dict().items()}
+        tensors |= {f"array.{name}": torch.from_numpy(np.array(getattr(self, name))) for name in self._arrays}
+        tensors |= {
+            "offset": scaling.offset,
+            "scale": scaling.scale,
+            "held_out": torch.from_numpy(self.held_out_),
+        }
+        return Saved(type(self).__name__, self.get_params(deep=False), fitted, tensors)
+
+    def _restore(self, saved: Saved) -> Self:
+        check(self)
+        tensors, fitted = dict(saved.tensors), saved.fitted
+        row_shape = tuple(fitted["row_shape"])
+        schema = Schema(row_shape, tuple(fitted["layout"]), fitted["dtype"])
+        self.scaling_ = Scaling(tensors.pop("offset"), tensors.pop("scale"), fitted["low"], fitted["high"])
+        self.held_out_ = tensors.pop("held_out").numpy()
+        for name in self._arrays:
+            setattr(self, name, tensors.pop(f"array.{name}").numpy())
+        weights = {name.removeprefix("module."): value for name, value in tensors.items()}
+        self.module_ = AutoencoderModule(self.recipe(row_shape), schema).load_weights(weights).eval()
+        self.history_ = [Epoch(**epoch) for epoch in fitted["history"]]
+        self.n_iter_, self.n_features_in_ = len(self.history_), int(fitted["n_features_in"])
+        if fitted["feature_names_in"]:
+            self.feature_names_in_ = np.array(fitted["feature_names_in"], dtype=object)
+        return self
+
+    def _rebuilt(self, X: ArrayLike) -> Iterator[tuple[NDArray, NDArray]]:
+        """Yield batches of rows, each with its reconstruction."""
+        check_is_fitted(self)
+        return self._codec().rebuilt(checked_rows(self, X, reset=False))
+
+    def _codec(self) -> Codec:
+        device = device_of(self.device)
+        return Codec(self.module_.to(device), self.scaling_, device)
+
+    @property
+    def encoder_(self) -> nn.Module:
+        """The encoder alone: a torch module on scaled rows."""
+        return self.module_.encoder
+
+    @property
+    def decoder_(self) -> nn.Module:
+        """The decoder alone: a torch module on codes."""
+        return self.module_.decoder
+
+    @property
+    def code_shape_(self) -> tuple[int, ...]:
+        """Shape of the code of a row, channels last."""
+        return self.module_.code_shape
+
+    @property
+    def schema_(self) -> Schema:
+        """What a row looks like."""
+        return self.module_.schema
+
+    @property
+    def _n_features_out(self) -> int:
+        return math.prod(self.code_shape_)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "module_")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.__sklearn_is_fitted__():
+            self.module_.to("cpu")
+        return super().__getstate__()

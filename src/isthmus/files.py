@@ -1,0 +1,67 @@
+"""Files that are either whole or not there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from isthmus.errors import IsthmusError
+
+
+class OutputExistsError(IsthmusError, FileExistsError):
+    """An output that exists and was not asked to be replaced."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@contextmanager
+def replaced(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give a temporary name beside ``path``; at the end of the block it is synced and moved to ``path``.
+
+    If the block fails, nothing is left behind and a file that was there stays as it was.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write.
+    overwrite : bool
+        Whether a file that exists may be replaced.
+
+    Yields
+    ------
+    Path
+        The temporary file, with the suffix of ``path``.
+
+    Raises
+    ------
+    OutputExistsError
+        If the file exists and ``overwrite`` is false.
+    """
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{path} exists; choose another name or ask to overwrite it")
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        _sync(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

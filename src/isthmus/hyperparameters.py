@@ -1,0 +1,171 @@
+"""Every hyper-parameter of the estimators, declared once and without importing anything heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from isthmus.params import Either, Flag, Number, OneOf, PartOf, RandomState, Several, param
+
+if TYPE_CHECKING:
+    from numpy.random import RandomState as NumpyRandomState
+
+    from isthmus.parts.protocols import Network, Reconstruction
+
+ACTIVATIONS = ("linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "tanh", "sigmoid")
+OPTIMIZERS = ("adam", "adamw", "sgd", "adadelta", "rmsprop")
+SCHEDULES = ("constant", "linear", "cosine")
+RECONSTRUCTIONS = ("squared", "bernoulli", "absolute", "huber")
+SCALINGS = ("auto", "none", "minmax", "standard")
+
+_POSITIVE = Number(0, open=True)
+_COUNT = Number(1, integer=True)
+_ACTIVATION = OneOf(ACTIVATIONS)
+
+
+@dataclass(eq=False, repr=False)
+class Training:
+    """How any autoencoder is trained."""
+
+    max_epochs: int | None = param(
+        None,
+        _COUNT,
+        "Passes over the training rows.",
+        none="15, or more on few rows so that 1,000 steps are taken",
+    )
+    batch_size: int = param(64, _COUNT, "Rows in a training step.")
+    learning_rate: float | None = param(
+        None, _POSITIVE, "Step size.", none="the optimizer's own: adadelta 1.0, the others .001"
+    )
+    optimizer: str = param(
+        "adam", OneOf(OPTIMIZERS), "How the weights follow the gradient; sgd has momentum .9."
+    )
+    schedule: str = param(
+        "cosine", OneOf(SCHEDULES), "How the learning rate falls to zero over the epochs of a fit."
+    )
+    weight_decay: float = param(0.0, Number(0), "Shrinks the weights: L2 penalty, decoupled for adamw.")
+    clip_gradient: float | None = param(
+        None, _POSITIVE, "Longest gradient of a step (2-norm).", none="no limit"
+    )
+    validation_fraction: float = param(
+        0.1, Number(0, 0.9), "Share of the rows held out to validate on; drawn once, from random_state."
+    )
+    patience: int | None = param(
+        None,
+        _COUNT,
+        "Epochs without a better validation loss after which training stops.",
+        none="no early stop",
+    )
+    scaling: str = param(
+        "auto",
+        OneOf(SCALINGS),
+        "Scaling learned on the training rows, undone by inverse_transform. auto: integer images by their "
+        "type's maximum, floats within [0, 1] as they are, else standardised (images as a whole, tables by column).",
+    )
+    device: str = param("auto", OneOf(("auto", "cpu", "cuda", "mps")), "Where the arithmetic runs.")
+    random_state: int | NumpyRandomState | None = param(
+        None,
+        RandomState(),
+        "Seed of the split, the weights, the order of rows and the noise.",
+        none="a new one each time",
+    )
+    verbose: bool = param(False, Either(Flag(), Number(0, integer=True)), "Whether to show a progress bar.")
+
+
+@dataclass(eq=False, repr=False)
+class Rebuilding(Training):
+    """How a rebuilt row is compared with the row."""
+
+    reconstruction: str | Reconstruction = param(
+        "squared",
+        Either(OneOf(RECONSTRUCTIONS), PartOf("reconstruction")),
+        "Reconstruction loss, summed over columns. bernoulli is cross-entropy and needs rows within [0, 1].",
+    )
+
+
+@dataclass(eq=False, repr=False)
+class Layers(Rebuilding):
+    """What the layers of a stack share."""
+
+    activation: str = param("relu", _ACTIVATION, "Activation of the hidden layers.")
+    output_activation: str = param(
+        "linear",
+        _ACTIVATION,
+        "Activation of the last layer; bernoulli brings its own sigmoid and wants linear.",
+    )
+
+
+@dataclass(eq=False, repr=False)
+class Dense(Layers):
+    """Parameters of the dense autoencoder."""
+
+    code_size: int = param(32, _COUNT, "Numbers in the code of a row.", positional=True)
+    hidden: Sequence[int] = param(
+        (128, 64), Several(_COUNT), "Widths of the encoder's hidden layers; the decoder mirrors them."
+    )
+    code_activation: str = param("linear", _ACTIVATION, "Activation of the code.")
+
+
+@dataclass(eq=False, repr=False)
+class Convolutional(Layers):
+    """Parameters of the convolutional autoencoder."""
+
+    code_size: int | None = param(
+        None,
+        _COUNT,
+        "Numbers in the code of a row, by a dense layer.",
+        none="the last feature map itself",
+        positional=True,
+    )
+    channels: Sequence[int] = param(
+        (16, 1), Several(_COUNT, shortest=1), "Channels of each stage: convolution, activation, pooling by 2."
+    )
+    kernel_size: int = param(3, Number(1, integer=True, odd=True), "Width of the convolutions, in pixels.")
+    code_activation: str | None = param(
+        None,
+        _ACTIVATION,
+        "Activation of the code.",
+        none="the hidden one on a feature map, linear on a dense code",
+    )
+    image_shape: Sequence[int] | None = param(
+        None,
+        Several(_COUNT, shortest=2, longest=3),
+        "Height, width and channels of the images that the columns of a 2-D X hold.",
+        none="the shape of X; a row of a 2-D X is a signal",
+    )
+
+
+@dataclass(eq=False, repr=False)
+class Linear(Training):
+    """Parameters of the linear autoencoder."""
+
+    code_size: int | None = param(
+        None,
+        _COUNT,
+        "Numbers in the code of a row.",
+        none="32, or fewer if X has fewer columns",
+        positional=True,
+    )
+    solver: str = param(
+        "exact",
+        OneOf(("exact", "gradient")),
+        "exact: the optimum, from the covariance or a randomized SVD; gradient: trained by the loop.",
+    )
+
+
+@dataclass(eq=False, repr=False)
+class Parts(Rebuilding):
+    """Parameters of the generic autoencoder."""
+
+    code_size: int | None = param(
+        32, _COUNT, "Numbers in the code of a row.", none="what the network gives", positional=True
+    )
+    network: Network | None = param(None, PartOf("network"), "Encoder and decoder.", none="Dense()")
+    bottleneck: Any = param(
+        None, PartOf("bottleneck"), "What becomes of the encoder's output.", none="Point()"
+    )
+    corruption: Any = param(
+        None, PartOf("corruption"), "What is done to the rows in training.", none="nothing"
+    )
+    penalties: Sequence[Any] = param((), PartOf("penalty", several=True), "Terms added to the loss.")

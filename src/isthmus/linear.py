@@ -1,0 +1,209 @@
+"""The linear autoencoder solved exactly, and the principal components that any linear decoder spans.
+
+The optimum of a linear autoencoder spans the subspace of the first principal components (Baldi & Hornik,
+"Neural networks and principal component analysis", 1989). The exact solver takes them from the covariance
+matrix, or for many columns from a randomized SVD; after training by gradient they are found within the span
+of the decoder.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+from sklearn.utils.extmath import randomized_svd, svd_flip
+from torch import Tensor, nn
+
+from isthmus.errors import ParameterError
+from isthmus.module import AutoencoderModule
+from isthmus.records import Epoch
+from isthmus.training import Trainer, tell, watched
+
+WIDEST_COVARIANCE = 4_096
+_BATCH = 8_192
+
+
+@dataclass
+class Moments:
+    """Count, mean and scatter matrix of rows that come in batches.
+
+    Attributes
+    ----------
+    count : int
+        Rows so far.
+    mean : Tensor of shape (columns,)
+        Their mean, float64.
+    scatter : Tensor of shape (columns, columns)
+        Sum of the products of centred columns, float64.
+    """
+
+    count: int
+    mean: Tensor
+    scatter: Tensor
+
+    @classmethod
+    def of(cls, batches: Iterable[Tensor], columns: int) -> Moments:
+        """Sum over batches."""
+        moments = cls(0, torch.zeros(columns).double(), torch.zeros(columns, columns).double())
+        for batch in batches:
+            moments.add(batch.cpu())
+        return moments
+
+    def add(self, rows: Tensor) -> None:
+        """Add a batch of rows (Chan's update); products are float32, their sums float64."""
+        mean = rows.mean(dim=0, dtype=torch.float64)
+        centred = rows - mean.float()
+        total = self.count + len(rows)
+        shift = mean - self.mean
+        self.scatter += (centred.T @ centred).double()
+        self.scatter += torch.outer(shift, shift) * (self.count * len(rows) / total)
+        self.mean = self.mean + shift * (len(rows) / total)
+        self.count = total
+
+
+@dataclass(frozen=True)
+class Components:
+    """Principal components in scaled units.
+
+    Attributes
+    ----------
+    directions : ndarray of shape (k, columns)
+        Orthonormal, by falling variance; the largest entry of each is positive.
+    scatter : ndarray of shape (k,)
+        Sum of squares of the centred rows along each.
+    total : float
+        Sum of squares of the centred rows.
+    mean : ndarray of shape (columns,)
+        Mean of the rows.
+    count : int
+        Number of rows.
+    """
+
+    directions: NDArray
+    scatter: NDArray
+    total: float
+    mean: NDArray
+    count: int
+
+
+def components_from(moments: Moments, k: int) -> Components:
+    """Take the first k principal components from a scatter matrix."""
+    columns = len(moments.mean)
+    values, vectors = eigh(moments.scatter.numpy(), subset_by_index=(columns - k, columns - 1))
+    directions = _signed(vectors.T[::-1])
+    scatter, total = np.maximum(values[::-1], 0.0), float(moments.scatter.trace())
+    return Components(directions, scatter, total, moments.mean.numpy(), moments.count)
+
+
+def components_of_wide(trainer: Trainer, k: int) -> Components:
+    """Take the first k principal components of rows with many columns, by a randomized SVD of them all."""
+    rows = torch.cat([batch.cpu() for batch in trainer.rows.batches(trainer.training, _BATCH)]).numpy()
+    mean = rows.mean(axis=0, dtype=np.float64)
+    rows -= mean.astype(np.float32)
+    _, values, directions = randomized_svd(
+        rows, k, n_iter=7, random_state=trainer.state.shuffler, flip_sign=False
+    )
+    total = float(np.square(rows, dtype=np.float64).sum())
+    return Components(_signed(directions), values.astype(np.float64) ** 2, total, mean, len(rows))
+
+
+def components_within(trainer: Trainer) -> Components:
+    """Find the principal components of the training rows within the span of a linear decoder."""
+    decoder = _weights(trainer.module.decoder).weight.detach().cpu().double()
+    basis = torch.linalg.svd(decoder, full_matrices=False)[0].float()
+    columns, k = basis.shape
+    count, mean, total, projected = 0, torch.zeros(columns).double(), 0.0, Moments.of((), k)
+    for rows in trainer.rows.batches(trainer.training, _BATCH):
+        batch = rows.cpu()
+        projected.add(batch @ basis)
+        total += float(batch.double().square().sum())
+        mean += batch.sum(dim=0, dtype=torch.float64)
+        count += len(batch)
+    mean /= count
+    inner = components_from(projected, k)
+    directions = _signed(inner.directions @ basis.T.double().numpy())
+    return Components(
+        directions, inner.scatter, total - count * float(mean.square().sum()), mean.numpy(), count
+    )
+
+
+def solve(trainer: Trainer, earlier: Moments | None) -> tuple[Components, Moments | None]:
+    """Put the exact optimum into a linear module; the epoch's loss is the scatter that is left.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        The module and the rows.
+    earlier : Moments or None
+        Moments of earlier rows to go on with.
+
+    Returns
+    -------
+    components : Components
+        What was found.
+    moments : Moments or None
+        Moments of all rows so far; None if there are too many columns for a covariance matrix.
+    """
+    started, columns = time.perf_counter(), trainer.module.schema.layout[0]
+    with watched(trainer):
+        if columns > WIDEST_COVARIANCE:
+            moments, components = None, components_of_wide(trainer, trainer.module.code_shape[0])
+        else:
+            moments = earlier or Moments.of((), columns)
+            for batch in trainer.rows.batches(trainer.training, _BATCH):
+                moments.add(batch.cpu())
+            components = components_from(moments, trainer.module.code_shape[0])
+        install(trainer.module, components)
+        tell(trainer, _record(trainer, components, started))
+    return components, moments
+
+
+def _record(trainer: Trainer, components: Components, started: float) -> Epoch:
+    loss = max(0.0, components.total - float(components.scatter.sum())) / components.count
+    epoch = Epoch(
+        epoch=len(trainer.state.history) + 1,
+        loss=loss,
+        losses={"reconstruction": loss},
+        mse=loss / trainer.module.schema.layout[0],
+        validation_loss=None,
+        validation_losses={},
+        validation_mse=None,
+        learning_rate=0.0,
+        seconds=time.perf_counter() - started,
+    )
+    trainer.state.history.append(epoch)
+    return epoch
+
+
+def install(module: AutoencoderModule, components: Components) -> None:
+    """Make a linear module project on the components and back."""
+    directions = torch.from_numpy(np.ascontiguousarray(components.directions))
+    mean = torch.from_numpy(components.mean)
+    encoder, decoder = _weights(module.encoder), _weights(module.decoder)
+    with torch.no_grad():
+        encoder.weight.copy_(directions)
+        encoder.bias.copy_(-directions @ mean)
+        decoder.weight.copy_(directions.T)
+        decoder.bias.copy_(mean)
+
+
+def check_size(k: int, columns: int) -> None:
+    """Refuse a code that is longer than a row."""
+    if k > columns:
+        raise ParameterError(
+            f"LinearAutoencoder: code_size must be at most the number of columns, n_features = {columns}; got {k}"
+        )
+
+
+def _weights(network: nn.Module) -> nn.Linear:
+    return next(layer for layer in network.modules() if isinstance(layer, nn.Linear))
+
+
+def _signed(directions: NDArray) -> NDArray:
+    """Make the largest entry of each direction positive, as scikit-learn's PCA does."""
+    return svd_flip(None, np.ascontiguousarray(directions), u_based_decision=False)[1]

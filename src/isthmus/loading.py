@@ -1,0 +1,56 @@
+"""Loading a model: which class a file means, and its state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from isthmus import variants
+from isthmus.errors import ModelFileError
+from isthmus.estimator import BaseAutoencoder
+from isthmus.persistence import read
+
+
+def load(path: str | Path, *, device: str = "auto", classes: Iterable[type] = ()) -> BaseAutoencoder:
+    """Load a model that ``save`` wrote. Nothing in the file is executed, imported or unpickled.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    device : {"auto", "cpu", "cuda", "mps"}, default="auto"
+        Where the arithmetic shall run; a model trained on a GPU runs on a CPU too.
+    classes : iterable of type, default=()
+        The parts that you wrote yourself, if the model uses any.
+
+    Returns
+    -------
+    estimator
+        The fitted model.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, damaged, no model, or of a newer format.
+
+    Examples
+    --------
+    >>> import isthmus, tempfile, pathlib
+    >>> X, _ = isthmus.datasets.load_digits()
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "digits.safetensors"
+    >>> isthmus.LinearAutoencoder(code_size=2).fit(X).save(path)
+    >>> isthmus.load(path).transform(X).shape
+    (1797, 2)
+    """
+    path = Path(path)
+    saved = read(path, {cls.__name__: cls for cls in classes})
+    cls = getattr(variants, saved.name, None)
+    if not (isinstance(cls, type) and issubclass(cls, BaseAutoencoder)):
+        raise ModelFileError(
+            f"{path}: it holds a {saved.name!r}, which this version of isthmus does not know"
+        )
+    try:
+        model: BaseAutoencoder = cls(**saved.parameters).set_params(device=device)
+        return model._restore(saved)
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, OverflowError) as error:
+        raise ModelFileError(f"{path}: {error}") from error

@@ -1,0 +1,288 @@
+"""One line declares a hyper-parameter: default, legal values, meaning.
+
+From that line come the signature (a dataclass field), the documentation (`documented`), the error message
+(`check`) and the command-line flag (`parameters_of`). This module imports nothing heavy, so that help
+texts answer at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Protocol, TypeVar, dataclass_transform
+
+from isthmus.errors import ParameterError
+
+T = TypeVar("T")
+
+
+class Legal(Protocol):
+    """What values a parameter may take: ``str()`` of it says so in words."""
+
+    def accepts(self, value: Any) -> bool:
+        """Whether ``value`` is legal."""
+
+    def parse(self, text: str) -> Any:
+        """Read a value from the command line; `ValueError` if the text is none."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A finite number between bounds; an open bound is not itself legal."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    integer: bool = False
+    open: bool = False
+    odd: bool = False
+
+    def accepts(self, value: Any) -> bool:
+        """Whether ``value`` is a number within the bounds."""
+        if isinstance(value, bool) or not isinstance(value, Integral if self.integer else Real):
+            return False
+        number = float(value)
+        if not math.isfinite(number) or (self.odd and number % 2 != 1):
+            return False
+        return self.low < number < self.high if self.open else self.low <= number <= self.high
+
+    def parse(self, text: str) -> float | int:
+        """Read an integer or a decimal number."""
+        return int(text) if self.integer else float(text)
+
+    def __str__(self) -> str:
+        noun = ("an odd integer" if self.odd else "an integer") if self.integer else "a number"
+        low, high = f"{self.low:g}", f"{self.high:g}"
+        if math.isinf(self.low) and math.isinf(self.high):
+            return noun
+        if math.isinf(self.high):
+            return f"{noun} above {low}" if self.open else f"{noun} of at least {low}"
+        brackets = "()" if self.open else "[]"
+        return f"{noun} in {brackets[0]}{low}, {high}{brackets[1]}"
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of some words."""
+
+    choices: tuple[str, ...]
+
+    def accepts(self, value: Any) -> bool:
+        """Whether ``value`` is one of the words."""
+        return isinstance(value, str) and value in self.choices
+
+    def parse(self, text: str) -> str:
+        """Take the text as it is; `check` refuses an unknown word."""
+        return text
+
+    def __str__(self) -> str:
+        return " | ".join(f'"{choice}"' for choice in self.choices)
+
+
+@dataclass(frozen=True)
+class Flag:
+    """True or False."""
+
+    def accepts(self, value: Any) -> bool:
+        """Whether ``value`` is a truth value."""
+        return isinstance(value, bool)
+
+    def parse(self, text: str) -> bool:
+        """Read ``true`` or ``false``."""
+        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if text.lower() not in words:
+            raise ValueError(text)
+        return words[text.lower()]
+
+    def __str__(self) -> str:
+        return "True or False"
+
+
+@dataclass(frozen=True)
+class Several:
+    """A sequence of values that are legal one by one."""
+
+    item: Number
+    shortest: int = 0
+    longest: float = math.inf
+
+    def accepts(self, value: Any) -> bool:
+        """Whether ``value`` is a tuple or list of legal items."""
+        if isinstance(value, str) or not hasattr(value, "__len__") or not hasattr(value, "__iter__"):
+            return False
+        return self.shortest <= len(value) <= self.longest and all(self.item.accepts(item) for item in value)
+
+    def parse(self, text: str) -> tuple[float | int, ...]:
+        """Read items with commas between them; ``none`` or nothing is the empty sequence."""
+        return tuple(self.item.parse(item) for item in text.split(",") if item.strip())
+
+    def __str__(self) -> str:
+        size = (
+            f"{self.shortest} to {self.longest} of them"
+            if math.isfinite(self.longest)
+            else "any number of them"
+        )
+        return f"a tuple ({size}), each {self.item}"
+
+
+@dataclass(frozen=True)
+class PartOf:
+    """A part of an autoencoder: an object whose class names itself with ``kind``."""
+
+    kind: str
+    several: bool = False
+
+    def accepts(self, value: Any) -> bool:
+        """Whether ``value`` is a part of this kind, or a tuple of them."""
+        if self.several:
+            return isinstance(value, tuple | list) and all(self._is_part(part) for part in value)
+        return self._is_part(value)
+
+    def _is_part(self, value: Any) -> bool:
+        return getattr(value, "kind", None) == self.kind and not isinstance(value, type)
+
+    def parse(self, text: str) -> Any:
+        """Refuse: parts are for Python, not for the command line."""
+        raise ValueError(text)
+
+    def __str__(self) -> str:
+        return f"a tuple of {self.kind} parts" if self.several else f"a {self.kind} part"
+
+
+@dataclass(frozen=True)
+class RandomState:
+    """What scikit-learn takes for a random state."""
+
+    def accepts(self, value: Any) -> bool:
+        """Whether ``value`` is a seed or a ``numpy.random.RandomState``."""
+        return Number(0, 2**32 - 1, integer=True).accepts(value) or type(value).__name__ == "RandomState"
+
+    def parse(self, text: str) -> int:
+        """Read a seed."""
+        return int(text)
+
+    def __str__(self) -> str:
+        return "an integer in [0, 2**32 - 1] or a numpy RandomState"
+
+
+@dataclass(frozen=True)
+class Either:
+    """Legal in one of two ways."""
+
+    first: Legal
+    second: Legal
+
+    def accepts(self, value: Any) -> bool:
+        """Whether one of the two accepts ``value``."""
+        return self.first.accepts(value) or self.second.accepts(value)
+
+    def parse(self, text: str) -> Any:
+        """Read the text the first way."""
+        return self.first.parse(text)
+
+    def __str__(self) -> str:
+        return f"{self.first} or {self.second}"
+
+
+@dataclass(frozen=True)
+class Param:
+    """A declared hyper-parameter."""
+
+    name: str
+    default: Any
+    legal: Legal
+    help: str
+    none: str
+
+    def check(self, value: Any, owner: str) -> None:
+        """Raise `ParameterError` in one sentence unless ``value`` is legal."""
+        if (value is None and self.none) or (value is not None and self.legal.accepts(value)):
+            return
+        alternative = f", or None for {self.none}" if self.none else ""
+        raise ParameterError(f"{owner}: {self.name} must be {self.legal}{alternative}; got {value!r}")
+
+    def describe(self) -> str:
+        """Give the legal values and the default in words."""
+        alternative = f", or None for {self.none}" if self.none else ""
+        return f"{self.legal}{alternative}"
+
+
+def param(default: Any, legal: Legal, help: str, *, none: str = "", positional: bool = False) -> Any:
+    """Declare a hyper-parameter as a dataclass field.
+
+    Parameters
+    ----------
+    default : object
+        The default value.
+    legal : Legal
+        The legal values.
+    help : str
+        The meaning, one sentence with units.
+    none : str, default=""
+        What None stands for; empty if None is not legal.
+    positional : bool, default=False
+        Whether it may be given by position.
+    """
+    metadata = {"param": (legal, help, none)}
+    return dataclasses.field(default=default, metadata=metadata, kw_only=not positional)
+
+
+def like(owner: Any, name: str, **changes: Any) -> Any:
+    """Declare a hyper-parameter exactly as the class ``owner`` declares it, with ``changes`` to the field."""
+    field = next(field for field in dataclasses.fields(owner) if field.name == name)
+    settings = {"default": field.default, "metadata": field.metadata, "kw_only": field.kw_only} | changes
+    return dataclasses.field(**settings)
+
+
+def parameters_of(owner: Any) -> Iterator[Param]:
+    """Yield the declared parameters of a dataclass or of an instance, in the order of its signature."""
+    fields = [field for field in dataclasses.fields(owner) if "param" in field.metadata]
+    for field in sorted(fields, key=lambda field: bool(field.kw_only)):
+        yield Param(field.name, field.default, *field.metadata["param"])
+
+
+def taken_from(owner: Any, cls: Callable[..., T]) -> T:
+    """Make a part from the parameters of the same names that ``owner`` has."""
+    return cls(**{parameter.name: getattr(owner, parameter.name) for parameter in parameters_of(cls)})
+
+
+def check(owner: Any) -> None:
+    """Raise `ParameterError` for the first parameter of ``owner`` that is not legal."""
+    for parameter in parameters_of(owner):
+        parameter.check(getattr(owner, parameter.name), type(owner).__name__)
+
+
+def documented(cls: type[T]) -> type[T]:
+    """Put a numpydoc section ``Parameters``, made from the declarations, behind the summary of a class."""
+    lines = ["Parameters", "----------"]
+    for parameter in parameters_of(cls):
+        lines.append(f"{parameter.name} : {parameter.describe()}, default={parameter.default!r}")
+        lines.extend(textwrap.wrap(parameter.help, 96, initial_indent="    ", subsequent_indent="    "))
+    text = inspect.cleandoc(cls.__doc__ or "")
+    first, second = text.find("\n\nAttributes\n"), text.find("\n\nExamples\n")
+    cut = next((place for place in (first, second) if place >= 0), len(text))
+    cls.__doc__ = text[:cut] + "\n\n" + "\n".join(lines) + text[cut:]
+    return cls
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(param, like))
+def part(kind: str) -> Callable[[type[T]], type[T]]:
+    """Make a class a part: a frozen dataclass that checks its parameters when it is made.
+
+    Parameters
+    ----------
+    kind : str
+        What the part is for: ``"network"``, ``"bottleneck"``, ``"corruption"``, ``"reconstruction"``,
+        ``"penalty"`` or ``"schedule"``.
+    """
+
+    def decorate(cls: type[T]) -> type[T]:
+        cls.kind = kind  # type: ignore[attr-defined]
+        cls.__post_init__ = check  # type: ignore[attr-defined]
+        return documented(dataclass(frozen=True)(cls))
+
+    return decorate

@@ -1,0 +1,73 @@
+"""What each kind of part must offer. A part is any frozen dataclass that does; it need not inherit."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+from torch import Generator, Tensor, nn
+
+from isthmus.records import Latent, Pass
+
+
+class Network(Protocol):
+    """Describes an encoder and a decoder."""
+
+    kind: ClassVar[str]
+
+    def layout(self, row_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Give the shape in which the network sees a row, channels last."""
+
+    def build(
+        self, layout: tuple[int, ...], code_size: int | None, heads: int
+    ) -> tuple[nn.Module, nn.Module]:
+        """Build encoder and decoder; the encoder gives ``heads`` numbers for each number of the code.
+
+        It is called on torch's meta device: no memory is taken and nothing is drawn.
+        """
+
+    def initialise(self, encoder: nn.Module, decoder: nn.Module, generator: Generator) -> None:
+        """Draw the weights in place."""
+
+
+class Bottleneck(Protocol):
+    """Describes what becomes of the encoder's output."""
+
+    kind: ClassVar[str]
+    heads: ClassVar[int]
+
+    def __call__(self, features: Tensor, generator: Generator | None = None) -> Latent:
+        """Turn features into a code; with a generator at random (training), without one at the centre."""
+
+
+class Corruption(Protocol):
+    """Describes what is done to the rows before the encoder sees them in training."""
+
+    kind: ClassVar[str]
+
+    def __call__(self, rows: Tensor, generator: Generator) -> Tensor:
+        """Give a corrupted copy of the rows."""
+
+
+class Reconstruction(Protocol):
+    """Describes how a rebuilt row is compared with the row."""
+
+    kind: ClassVar[str]
+
+    def check(self, low: float, high: float) -> None:
+        """Raise `DataError` if scaled rows within ``low`` and ``high`` cannot be rebuilt with this loss."""
+
+    def loss(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Sum over columns, mean over rows."""
+
+    def mean(self, output: Tensor) -> Tensor:
+        """Turn the decoder's output into rows."""
+
+
+class Penalty(Protocol):
+    """Describes a term that is added to the loss."""
+
+    kind: ClassVar[str]
+    name: ClassVar[str]
+
+    def __call__(self, run: Pass) -> Tensor:
+        """Give the weighted term: sum over the parts of a code, mean over rows."""

@@ -1,0 +1,154 @@
+"""One file for a fitted model: safetensors with a JSON header. Reading executes and unpickles nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import sklearn
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from isthmus import __version__, parts
+from isthmus.errors import IsthmusError, ModelFileError
+from isthmus.files import replaced
+from isthmus.params import parameters_of
+
+FORMAT = 1
+_KEY = "isthmus"
+_PARTS: dict[str, type] = {name: getattr(parts, name) for name in parts.__all__}
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A fitted model as plain values.
+
+    Attributes
+    ----------
+    name : str
+        The estimator's class.
+    parameters : dict
+        Its parameters.
+    fitted : dict
+        What it learned, but for the tensors: JSON values.
+    tensors : dict of str to Tensor
+        Weights and other arrays.
+    """
+
+    name: str
+    parameters: dict[str, Any]
+    fitted: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+def write(saved: Saved, path: Path, *, overwrite: bool) -> None:
+    """Write a model; the file is whole or not there."""
+    header = {
+        "format": FORMAT,
+        "class": saved.name,
+        "parameters": {name: _encoded(value) for name, value in saved.parameters.items()},
+        "fitted": saved.fitted,
+        "versions": _versions(),
+    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in saved.tensors.items()}
+    with replaced(path, overwrite=overwrite) as temporary:
+        save_file(tensors, temporary, metadata={_KEY: json.dumps(header)})
+
+
+def read(path: Path, classes: Mapping[str, type]) -> Saved:
+    """Read a model that `write` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    classes : mapping of str to type
+        Parts that users wrote, by name: a file names classes, it never brings them.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, damaged, no model, or of a newer format.
+    """
+    if not path.is_file():
+        raise ModelFileError(f"{path}: there is no such file")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            header = _header(path, file.metadata())
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ModelFileError(f"{path}: damaged, or no model file ({error})") from error
+    try:
+        parameters = {name: _decoded(value, classes) for name, value in header["parameters"].items()}
+        return Saved(str(header["class"]), parameters, dict(header["fitted"]), tensors)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, ModelFileError):
+            raise ModelFileError(f"{path}: {error}") from error
+        raise ModelFileError(f"{path}: its header is damaged ({type(error).__name__}: {error})") from error
+
+
+def _header(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    if not metadata or _KEY not in metadata:
+        raise ModelFileError(f"{path}: a safetensors file, but not one that isthmus wrote")
+    try:
+        header = json.loads(metadata[_KEY])
+        version = int(header["format"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelFileError(f"{path}: its header is damaged ({type(error).__name__}: {error})") from error
+    if version > FORMAT:
+        raise ModelFileError(
+            f"{path}: format {version} is newer than the {FORMAT} that isthmus {__version__} reads; upgrade isthmus"
+        )
+    return dict(header)
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "isthmus": __version__,
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+        "safetensors": safetensors.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _encoded(value: Any) -> Any:
+    """Turn a parameter into JSON: tuples, parts and numpy numbers keep their kind."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    if isinstance(value, tuple | list):
+        return {"tuple": [_encoded(item) for item in value]}
+    if isinstance(value, np.random.RandomState):
+        return None
+    if dataclasses.is_dataclass(value):
+        own = {parameter.name: _encoded(getattr(value, parameter.name)) for parameter in parameters_of(value)}
+        return {"part": type(value).__name__, "parameters": own}
+    raise IsthmusError(f"a model with the parameter {value!r} cannot be saved: parts must be dataclasses")
+
+
+def _decoded(value: Any, classes: Mapping[str, type]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if "tuple" in value:
+        return tuple(_decoded(item, classes) for item in value["tuple"])
+    known = {**_PARTS, **classes}
+    if value["part"] not in known:
+        raise ModelFileError(
+            f"it uses a part named {value['part']!r}; pass its class: load(path, classes=[...])"
+        )
+    own = {name: _decoded(item, classes) for name, item in value["parameters"].items()}
+    return known[value["part"]](**own)

@@ -1,0 +1,50 @@
+"""A recipe: which parts make an autoencoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from isthmus.errors import ParameterError
+from isthmus.parts import Dense, Point
+from isthmus.parts.protocols import Bottleneck, Corruption, Network, Penalty, Reconstruction
+from isthmus.parts.reconstructions import BY_NAME, Bernoulli
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The parts of an autoencoder.
+
+    Attributes
+    ----------
+    code_size : int or None
+        Numbers in a code; None leaves it to the network.
+    network : Network
+        Encoder and decoder.
+    bottleneck : Bottleneck
+        What becomes of the encoder's output.
+    corruption : Corruption or None
+        What is done to the rows in training.
+    reconstruction : Reconstruction
+        How a rebuilt row is compared with the row.
+    penalties : tuple of Penalty
+        Terms added to the loss.
+    """
+
+    code_size: int | None
+    network: Network = field(default_factory=Dense)
+    bottleneck: Bottleneck = field(default_factory=Point)
+    corruption: Corruption | None = None
+    reconstruction: Reconstruction = BY_NAME["squared"]
+    penalties: tuple[Penalty, ...] = ()
+
+    def __post_init__(self) -> None:
+        output = getattr(self.network, "output_activation", "linear")
+        if isinstance(self.reconstruction, Bernoulli) and output != "linear":
+            raise ParameterError(
+                f"reconstruction='bernoulli' brings its own sigmoid: output_activation must be 'linear'; got {output!r}"
+            )
+
+
+def reconstruction_of(choice: str | Reconstruction) -> Reconstruction:
+    """Give the reconstruction part that a parameter names or is."""
+    return BY_NAME[choice] if isinstance(choice, str) else choice

@@ -1,0 +1,126 @@
+"""Typed records that pass between the stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One entry of ``history_``. Losses are in the scaled units of training.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs done, from 1.
+    loss : float
+        Training loss: sum over columns and penalties, mean over rows.
+    losses : dict of str to float
+        The named terms of ``loss``.
+    mse : float
+        Mean squared error per column on the training rows, while they were learned.
+    validation_loss, validation_mse : float or None
+        The same on the held-out rows after the epoch; None without held-out rows.
+    validation_losses : dict of str to float
+        The named terms of ``validation_loss``.
+    learning_rate : float
+        At the end of the epoch.
+    seconds : float
+        Time the epoch took, validation included.
+    """
+
+    epoch: int
+    loss: float
+    losses: dict[str, float]
+    mse: float
+    validation_loss: float | None
+    validation_losses: dict[str, float]
+    validation_mse: float | None
+    learning_rate: float
+    seconds: float
+
+    @property
+    def monitored(self) -> float:
+        """The loss by which epochs are compared: the held-out one if there is one."""
+        return self.loss if self.validation_loss is None else self.validation_loss
+
+
+@dataclass(frozen=True)
+class Latent:
+    """What a bottleneck makes of the encoder's output.
+
+    Attributes
+    ----------
+    code : Tensor of shape (n, ...)
+        What the decoder gets: a draw in training, its centre otherwise.
+    mean, log_scale : Tensor or None
+        Centre and logarithm of the scale of a distribution of codes, if the bottleneck has one.
+    """
+
+    code: Tensor
+    mean: Tensor | None = None
+    log_scale: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass of a batch through the network: all that a penalty may look at.
+
+    Attributes
+    ----------
+    rows, inputs : Tensor of shape (n, ...)
+        The scaled rows, and what the encoder was given (corrupted in training).
+    latent : Latent
+        The bottleneck's answer.
+    output : Tensor of shape (n, ...)
+        What the decoder gave, before the reconstruction's link (logits for Bernoulli).
+    encoder : Module
+        The encoder.
+    progress : float
+        Share of the training that is done, 0 to 1; 1 in validation.
+    """
+
+    rows: Tensor
+    inputs: Tensor
+    latent: Latent
+    output: Tensor
+    encoder: nn.Module
+    progress: float
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a row looks like to the user and to the network.
+
+    Attributes
+    ----------
+    row_shape : tuple of int
+        Shape of a row of X: ``(columns,)``, ``(height, width)`` or ``(height, width, channels)``.
+    layout : tuple of int
+        The same numbers as the network sees them, channels last: ``(columns,)``, ``(length, channels)`` or
+        ``(height, width, channels)``.
+    dtype : str
+        Type of X.
+    """
+
+    row_shape: tuple[int, ...]
+    layout: tuple[int, ...]
+    dtype: str = "float32"
+
+    @property
+    def tensor_shape(self) -> tuple[int, ...]:
+        """Shape of a row as a tensor: ``layout`` with the channels first."""
+        return (self.layout[-1], *self.layout[:-1])
+
+
+@dataclass
+class Best:
+    """The best epoch of a run so far."""
+
+    loss: float = float("inf")
+    epoch: int = 0
+    weights: dict[str, Tensor] = field(default_factory=dict)

@@ -1,0 +1,225 @@
+"""The training loop. It knows no variant: it minimises the sum of the losses that the module names."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor, nn, optim
+
+from isthmus.callbacks import Callback
+from isthmus.errors import DivergedError
+from isthmus.hyperparameters import Training
+from isthmus.module import AutoencoderModule
+from isthmus.records import Epoch, Schema
+from isthmus.sources import Rows, predictions_size
+
+_LEAST_STEPS, _LEAST_EPOCHS = 1_000, 15
+_OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
+    "adam": partial(optim.Adam, fused=True),
+    "adamw": partial(optim.AdamW, fused=True),
+    "sgd": partial(optim.SGD, momentum=0.9, fused=True),
+    "adadelta": optim.Adadelta,
+    "rmsprop": optim.RMSprop,
+}
+_SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda progress: 1.0,
+    "linear": lambda progress: 1 - progress,
+    "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
+}
+
+
+def optimizer_for(module: nn.Module, settings: Training) -> optim.Optimizer:
+    """Make the optimizer that the settings name, at its own learning rate if they give none."""
+    rate = settings.learning_rate or (1.0 if settings.optimizer == "adadelta" else 1e-3)
+    return _OPTIMIZERS[settings.optimizer](module.parameters(), lr=rate, weight_decay=settings.weight_decay)
+
+
+@dataclass
+class TrainingState:
+    """What a run takes up where another left off.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+        Takes the steps.
+    generator : torch.Generator
+        Source of noise and draws, on the device of the module.
+    shuffler : numpy.random.RandomState
+        Source of the order of rows.
+    history : list of Epoch
+        Epochs so far; new ones are added.
+    """
+
+    optimizer: optim.Optimizer
+    generator: torch.Generator
+    shuffler: np.random.RandomState
+    history: list[Epoch] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for group in self.optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+
+
+@dataclass
+class Trainer:
+    """A run of training on some rows.
+
+    Attributes
+    ----------
+    module : AutoencoderModule
+        What is trained, in place.
+    settings : Training
+        The hyper-parameters of training.
+    rows : Rows
+        All rows.
+    training, validation : ndarray of int
+        The rows to learn from, and those held out.
+    state : TrainingState
+        What changes while it runs, but for the module.
+    schedule : str
+        How the learning rate falls.
+    callbacks : sequence of Callback
+        What watches.
+    """
+
+    module: AutoencoderModule
+    settings: Training
+    rows: Rows
+    training: NDArray
+    validation: NDArray
+    state: TrainingState
+    schedule: str
+    callbacks: Sequence[Callback] = ()
+
+    @property
+    def steps(self) -> int:
+        """Training steps in an epoch."""
+        return -(-len(self.training) // self.settings.batch_size)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that the settings ask for."""
+        return self.settings.max_epochs or max(_LEAST_EPOCHS, -(-_LEAST_STEPS // self.steps))
+
+    def run(self) -> None:
+        """Train until the epochs are over, a callback stops, or the user interrupts."""
+        with watched(self):
+            while len(self.state.history) < self.epochs and not tell(self, self.run_epoch()):
+                pass
+
+    def run_epoch(self) -> Epoch:
+        """Learn from every training row once, then measure on the held-out ones."""
+        started = time.perf_counter()
+        totals = self._learn()
+        losses, mse = totals.means(len(self.training), self.module.schema)
+        held_out, held_out_mse = self._validate()
+        epoch = Epoch(
+            epoch=len(self.state.history) + 1,
+            loss=sum(losses.values()),
+            losses=losses,
+            mse=mse,
+            validation_loss=sum(held_out.values()) if held_out else None,
+            validation_losses=held_out,
+            validation_mse=held_out_mse,
+            learning_rate=self.state.optimizer.param_groups[0]["lr"],
+            seconds=time.perf_counter() - started,
+        )
+        if not math.isfinite(epoch.loss + epoch.monitored):
+            raise DivergedError(_diverged(epoch, self.rows.scaling.low, self.rows.scaling.high))
+        self.state.history.append(epoch)
+        return epoch
+
+    def _learn(self) -> _Totals:
+        totals = _Totals()
+        order = self.training[self.state.shuffler.permutation(len(self.training))]
+        batches = self.rows.batches(order, self.settings.batch_size)
+        self.module.train()
+        for step, batch in enumerate(batches, start=len(self.state.history) * self.steps):
+            progress = min(1.0, step / (self.epochs * self.steps))
+            self._set_rate(_SCHEDULES[self.schedule](progress))
+            totals.add(len(batch), *self._step(batch, progress))
+            for callback in self.callbacks:
+                callback.batch_ended(self, len(batch))
+        self.module.eval()
+        return totals
+
+    def _step(self, batch: Tensor, progress: float) -> tuple[dict[str, Tensor], Tensor]:
+        losses, error = self.module.losses(batch, progress, self.state.generator)
+        self.state.optimizer.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()
+        if self.settings.clip_gradient is not None:
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip_gradient)
+        self.state.optimizer.step()
+        return losses, error
+
+    def _set_rate(self, factor: float) -> None:
+        for group in self.state.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+
+    @torch.no_grad()
+    def _validate(self) -> tuple[dict[str, float], float | None]:
+        if not len(self.validation):
+            return {}, None
+        totals = _Totals()
+        for batch in self.rows.batches(self.validation, predictions_size(self.module.schema)):
+            totals.add(len(batch), *self.module.losses(batch, 1.0, None))
+        return totals.means(len(self.validation), self.module.schema)
+
+
+@contextmanager
+def watched(trainer: Trainer) -> Iterator[None]:
+    """Let the callbacks watch a block; Ctrl-C ends it with a warning and what was learned so far."""
+    for callback in trainer.callbacks:
+        callback.begin(trainer)
+    try:
+        yield
+    except KeyboardInterrupt:
+        done = len(trainer.state.history)
+        warnings.warn(
+            f"interrupted after epoch {done}; the best weights so far are kept", ConvergenceWarning, 4
+        )
+    finally:
+        trainer.module.eval()
+        for callback in trainer.callbacks:
+            callback.end(trainer)
+
+
+def tell(trainer: Trainer, epoch: Epoch) -> bool:
+    """Tell the callbacks that an epoch is over; True if one of them stops the run."""
+    return any([callback.epoch_ended(trainer, epoch) for callback in trainer.callbacks])
+
+
+class _Totals:
+    """Sums of losses, kept on the device until they are asked for."""
+
+    def __init__(self) -> None:
+        self._losses: dict[str, Tensor] = {}
+        self._error: Tensor | float = 0.0
+
+    def add(self, rows: int, losses: dict[str, Tensor], error: Tensor) -> None:
+        """Add the mean losses of some rows and their sum of squared errors."""
+        for name, loss in losses.items():
+            self._losses[name] = self._losses.get(name, 0.0) + loss.detach() * rows
+        self._error = self._error + error
+
+    def means(self, rows: int, schema: Schema) -> tuple[dict[str, float], float]:
+        """Give the losses per row and the squared error per row and column."""
+        losses = {name: float(total) / rows for name, total in self._losses.items()}
+        return losses, float(self._error) / (rows * math.prod(schema.layout))
+
+
+def _diverged(epoch: Epoch, low: float, high: float) -> str:
+    return (
+        f"training diverged in epoch {epoch.epoch}: the loss is not finite; scaled rows reach from {low:.3g} to "
+        f"{high:.3g}; lower learning_rate (now {epoch.learning_rate:.3g}), set clip_gradient=1.0 or scaling='standard'"
+    )
