@@ -190,9 +190,7 @@ def test_csv_that_is_refused(tmp_path, content, words):
 
 
 def test_parquet_keeps_names_and_uses_nan(tmp_path):
-    table = pa.table(
-        {"n": [1, None], "ok": [True, None], "none": pa.nulls(2), "u": pa.array([1, 2], "uint8")}
-    )
+    table = pa.table({"n": [1, None], "ok": [True, None], "none": pa.nulls(2), "u": pa.array([1, 2], "uint8")})
     pq.write_table(table, tmp_path / "a.parquet")
     rows = read_named(tmp_path / "a.parquet")
     assert rows.columns == ("n", "ok", "none", "u")
@@ -366,9 +364,7 @@ def test_npz_whose_member_is_not_an_array(tmp_path):
 
 def whole_files():
     rows = np.random.default_rng(0).random((8, 5), np.float32)
-    streams = {
-        name: io.BytesIO() for name in ("a.npy", "a.npz", "b.npz", "a.parquet", "a.png", "a.jpg", "a.tif")
-    }
+    streams = {name: io.BytesIO() for name in ("a.npy", "a.npz", "b.npz", "a.parquet", "a.png", "a.jpg", "a.tif")}
     np.save(streams["a.npy"], rows)
     np.savez(streams["a.npz"], rows)
     np.savez_compressed(streams["b.npz"], rows)

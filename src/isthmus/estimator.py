@@ -220,9 +220,7 @@ class BaseAutoencoder(
         ndarray of shape (n,)
             Squared differences, averaged over the columns of the row.
         """
-        return np.concatenate(
-            [metrics.mean_squared_errors(rows, rebuilt) for rows, rebuilt in self._rebuilt(X)]
-        )
+        return np.concatenate([metrics.mean_squared_errors(rows, rebuilt) for rows, rebuilt in self._rebuilt(X)])
 
     def score(self, X: ArrayLike, y: object = None) -> float:
         """Give the fraction of the variance of X that the rebuilt rows explain.

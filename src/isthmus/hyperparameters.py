@@ -38,16 +38,10 @@ class Training:
     learning_rate: float | None = param(
         None, _POSITIVE, "Step size.", none="the optimizer's own: adadelta 1.0, the others .001"
     )
-    optimizer: str = param(
-        "adam", OneOf(OPTIMIZERS), "How the weights follow the gradient; sgd has momentum .9."
-    )
-    schedule: str = param(
-        "cosine", OneOf(SCHEDULES), "How the learning rate falls to zero over the epochs of a fit."
-    )
+    optimizer: str = param("adam", OneOf(OPTIMIZERS), "How the weights follow the gradient; sgd has momentum .9.")
+    schedule: str = param("cosine", OneOf(SCHEDULES), "How the learning rate falls to zero over the epochs of a fit.")
     weight_decay: float = param(0.0, Number(0), "Shrinks the weights: L2 penalty, decoupled for adamw.")
-    clip_gradient: float | None = param(
-        None, _POSITIVE, "Longest gradient of a step (2-norm).", none="no limit"
-    )
+    clip_gradient: float | None = param(None, _POSITIVE, "Longest gradient of a step (2-norm).", none="no limit")
     validation_fraction: float = param(
         0.1, Number(0, 0.9), "Share of the rows held out to validate on; drawn once, from random_state."
     )
@@ -162,10 +156,6 @@ class Parts(Rebuilding):
         32, _COUNT, "Numbers in the code of a row.", none="what the network gives", positional=True
     )
     network: Network | None = param(None, PartOf("network"), "Encoder and decoder.", none="Dense()")
-    bottleneck: Any = param(
-        None, PartOf("bottleneck"), "What becomes of the encoder's output.", none="Point()"
-    )
-    corruption: Any = param(
-        None, PartOf("corruption"), "What is done to the rows in training.", none="nothing"
-    )
+    bottleneck: Any = param(None, PartOf("bottleneck"), "What becomes of the encoder's output.", none="Point()")
+    corruption: Any = param(None, PartOf("corruption"), "What is done to the rows in training.", none="nothing")
     penalties: Sequence[Any] = param((), PartOf("penalty", several=True), "Terms added to the loss.")

@@ -105,9 +105,7 @@ def components_of_wide(trainer: Trainer, k: int) -> Components:
     rows = torch.cat([batch.cpu() for batch in trainer.rows.batches(trainer.training, _BATCH)]).numpy()
     mean = rows.mean(axis=0, dtype=np.float64)
     rows -= mean.astype(np.float32)
-    _, values, directions = randomized_svd(
-        rows, k, n_iter=7, random_state=trainer.state.shuffler, flip_sign=False
-    )
+    _, values, directions = randomized_svd(rows, k, n_iter=7, random_state=trainer.state.shuffler, flip_sign=False)
     total = float(np.square(rows, dtype=np.float64).sum())
     return Components(_signed(directions), values.astype(np.float64) ** 2, total, mean, len(rows))
 
@@ -127,9 +125,7 @@ def components_within(trainer: Trainer) -> Components:
     mean /= count
     inner = components_from(projected, k)
     directions = _signed(inner.directions @ basis.T.double().numpy())
-    return Components(
-        directions, inner.scatter, total - count * float(mean.square().sum()), mean.numpy(), count
-    )
+    return Components(directions, inner.scatter, total - count * float(mean.square().sum()), mean.numpy(), count)
 
 
 def solve(trainer: Trainer, earlier: Moments | None) -> tuple[Components, Moments | None]:

@@ -46,9 +46,7 @@ def load(path: str | Path, *, device: str = "auto", classes: Iterable[type] = ()
     saved = read(path, {cls.__name__: cls for cls in classes})
     cls = getattr(variants, saved.name, None)
     if not (isinstance(cls, type) and issubclass(cls, BaseAutoencoder)):
-        raise ModelFileError(
-            f"{path}: it holds a {saved.name!r}, which this version of isthmus does not know"
-        )
+        raise ModelFileError(f"{path}: it holds a {saved.name!r}, which this version of isthmus does not know")
     try:
         model: BaseAutoencoder = cls(**saved.parameters).set_params(device=device)
         return model._restore(saved)

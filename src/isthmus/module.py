@@ -38,9 +38,7 @@ class AutoencoderModule(nn.Module):
         self.recipe = recipe
         self.schema = schema
         with torch.device("meta"):
-            self.encoder, self.decoder = recipe.network.build(
-                schema.layout, recipe.code_size, recipe.bottleneck.heads
-            )
+            self.encoder, self.decoder = recipe.network.build(schema.layout, recipe.code_size, recipe.bottleneck.heads)
             code = recipe.bottleneck(self.encoder(torch.empty(1, *schema.tensor_shape))).code
         self.code_tensor_shape = tuple(code.shape[1:])
         self.code_shape = (*self.code_tensor_shape[1:], self.code_tensor_shape[0])
@@ -56,9 +54,7 @@ class AutoencoderModule(nn.Module):
         expected = self.state_dict()
         if weights.keys() != expected.keys():
             odd = sorted(weights.keys() ^ expected.keys())
-            raise ModelFileError(
-                f"its tensors are not those of the network it describes: {', '.join(odd[:3])}"
-            )
+            raise ModelFileError(f"its tensors are not those of the network it describes: {', '.join(odd[:3])}")
         for name, value in weights.items():
             if value.shape != expected[name].shape or value.dtype != expected[name].dtype:
                 raise ModelFileError(
@@ -71,7 +67,7 @@ class AutoencoderModule(nn.Module):
     def _laid_out(self) -> AutoencoderModule:
         """Lay the weights of image networks out with the channels last, which convolutions run fastest on."""
         if len(self.schema.layout) == 3:
-            self.to(memory_format=torch.channels_last)
+            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self
 
     def encode(self, rows: Tensor) -> Tensor:
@@ -82,9 +78,7 @@ class AutoencoderModule(nn.Module):
         """Give the scaled rows that codes stand for."""
         return self.recipe.reconstruction.mean(self.decoder(codes))
 
-    def losses(
-        self, rows: Tensor, progress: float, generator: Generator | None
-    ) -> tuple[dict[str, Tensor], Tensor]:
+    def losses(self, rows: Tensor, progress: float, generator: Generator | None) -> tuple[dict[str, Tensor], Tensor]:
         """Give the named losses of a batch and the sum of squared errors of its rows.
 
         Parameters
@@ -97,9 +91,7 @@ class AutoencoderModule(nn.Module):
             Source of corruption and draws; None for validation, where nothing is corrupted or drawn.
         """
         recipe = self.recipe
-        corrupted = (
-            rows if recipe.corruption is None or generator is None else recipe.corruption(rows, generator)
-        )
+        corrupted = rows if recipe.corruption is None or generator is None else recipe.corruption(rows, generator)
         latent = recipe.bottleneck(self.encoder(corrupted), generator)
         output = self.decoder(latent.code)
         losses = {"reconstruction": recipe.reconstruction.loss(output, rows)}

@@ -121,11 +121,7 @@ class Several:
         return tuple(self.item.parse(item) for item in text.split(",") if item.strip())
 
     def __str__(self) -> str:
-        size = (
-            f"{self.shortest} to {self.longest} of them"
-            if math.isfinite(self.longest)
-            else "any number of them"
-        )
+        size = f"{self.shortest} to {self.longest} of them" if math.isfinite(self.longest) else "any number of them"
         return f"a tuple ({size}), each {self.item}"
 
 
@@ -234,7 +230,7 @@ def param(default: Any, legal: Legal, help: str, *, none: str = "", positional: 
 def like(owner: Any, name: str, **changes: Any) -> Any:
     """Declare a hyper-parameter exactly as the class ``owner`` declares it, with ``changes`` to the field."""
     field = next(field for field in dataclasses.fields(owner) if field.name == name)
-    settings = {"default": field.default, "metadata": field.metadata, "kw_only": field.kw_only} | changes
+    settings: dict[str, Any] = {"default": field.default, "metadata": field.metadata, "kw_only": field.kw_only} | changes
     return dataclasses.field(**settings)
 
 
@@ -269,20 +265,12 @@ def documented(cls: type[T]) -> type[T]:
     return cls
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(param, like))
-def part(kind: str) -> Callable[[type[T]], type[T]]:
+@dataclass_transform(frozen_default=True)
+def part(cls: type[T]) -> type[T]:
     """Make a class a part: a frozen dataclass that checks its parameters when it is made.
 
-    Parameters
-    ----------
-    kind : str
-        What the part is for: ``"network"``, ``"bottleneck"``, ``"corruption"``, ``"reconstruction"``,
-        ``"penalty"`` or ``"schedule"``.
+    The class names what it is for in ``kind``: ``"network"``, ``"bottleneck"``, ``"corruption"``,
+    ``"reconstruction"`` or ``"penalty"``.
     """
-
-    def decorate(cls: type[T]) -> type[T]:
-        cls.kind = kind  # type: ignore[attr-defined]
-        cls.__post_init__ = check  # type: ignore[attr-defined]
-        return documented(dataclass(frozen=True)(cls))
-
-    return decorate
+    cls.__post_init__ = check  # type: ignore[attr-defined]
+    return documented(dataclass(frozen=True)(cls))

@@ -147,8 +147,6 @@ def _decoded(value: Any, classes: Mapping[str, type]) -> Any:
         return tuple(_decoded(item, classes) for item in value["tuple"])
     known = {**_PARTS, **classes}
     if value["part"] not in known:
-        raise ModelFileError(
-            f"it uses a part named {value['part']!r}; pass its class: load(path, classes=[...])"
-        )
+        raise ModelFileError(f"it uses a part named {value['part']!r}; pass its class: load(path, classes=[...])")
     own = {name: _decoded(item, classes) for name, item in value["parameters"].items()}
     return known[value["part"]](**own)

@@ -86,9 +86,7 @@ def learn_scaling(X: NDArray, order: NDArray, how: str) -> Scaling:
     name = _automatic(X, low.min(), high.max()) if how == "auto" else how
     offset, scale = _LEARN[name](X, order)
     if not (np.isfinite(offset).all() and np.isfinite(scale).all()):
-        raise DataError(
-            f"X reaches from {low.min():.3g} to {high.max():.3g}: its variance overflows; divide it first"
-        )
+        raise DataError(f"X reaches from {low.min():.3g} to {high.max():.3g}: its variance overflows; divide it first")
     offset, scale = offset.astype(np.float64), np.where(scale == 0, 1, scale).astype(np.float64)
     scaled_low, scaled_high = ((low - offset) / scale).min(), ((high - offset) / scale).max()
     return Scaling(torch.from_numpy(offset), torch.from_numpy(scale), float(scaled_low), float(scaled_high))

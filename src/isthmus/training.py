@@ -185,9 +185,7 @@ def watched(trainer: Trainer) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         done = len(trainer.state.history)
-        warnings.warn(
-            f"interrupted after epoch {done}; the best weights so far are kept", ConvergenceWarning, 4
-        )
+        warnings.warn(f"interrupted after epoch {done}; the best weights so far are kept", ConvergenceWarning, 4)
     finally:
         trainer.module.eval()
         for callback in trainer.callbacks:

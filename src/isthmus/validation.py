@@ -44,9 +44,7 @@ def checked_rows(estimator: Any, X: ArrayLike, *, reset: bool) -> NDArray:
     else:
         array = validate_data(estimator, X, reset=reset, **options)
     if array.ndim > 4:
-        raise DataError(
-            f"X must have 2 to 4 dimensions (rows, or images with or without channels); got {array.ndim}"
-        )
+        raise DataError(f"X must have 2 to 4 dimensions (rows, or images with or without channels); got {array.ndim}")
     if not reset and array.shape[1:] != estimator.schema_.row_shape:
         raise DataError(_shape_differs(array.shape, estimator.schema_.row_shape))
     _check_finite(array)

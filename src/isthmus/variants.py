@@ -10,7 +10,7 @@ import numpy as np
 from isthmus import hyperparameters, linear, parts
 from isthmus.errors import ParameterError
 from isthmus.estimator import BaseAutoencoder
-from isthmus.linear import Components
+from isthmus.linear import Components, Moments
 from isthmus.params import documented, taken_from
 from isthmus.recipe import Recipe, reconstruction_of
 from isthmus.scaling import Scaling
@@ -135,6 +135,7 @@ class LinearAutoencoder(hyperparameters.Linear, BaseAutoencoder):
     array([0.149, 0.136])
     """
 
+    _moments: Moments | None
     _arrays: ClassVar[tuple[str, ...]] = (
         "components_",
         "explained_variance_",
@@ -168,9 +169,7 @@ class LinearAutoencoder(hyperparameters.Linear, BaseAutoencoder):
                 "partial_fit cannot go on with a loaded LinearAutoencoder(solver='exact'): a file holds no covariance; "
                 "fit it again, or take solver='gradient'"
             )
-        components, self._moments = linear.solve(
-            trainer, self._moments if once and trainer.state.history else None
-        )
+        components, self._moments = linear.solve(trainer, self._moments if once and trainer.state.history else None)
         self._keep(components, trainer.rows.scaling)
 
     def _keep(self, components: Components, scaling: Scaling) -> None:

@@ -59,9 +59,7 @@ def load_mnist(split: str = "train") -> tuple[NDArray[np.uint8], NDArray[np.uint
     if split not in tuple(MNIST_PREFIXES):
         raise ParameterError(f"split must be 'train' or 'test', but {split!r} came")
     prefix = MNIST_PREFIXES[split]
-    return read_idx(DATA / f"{prefix}-images-idx3-ubyte.gz"), read_idx(
-        DATA / f"{prefix}-labels-idx1-ubyte.gz"
-    )
+    return read_idx(DATA / f"{prefix}-images-idx3-ubyte.gz"), read_idx(DATA / f"{prefix}-labels-idx1-ubyte.gz")
 
 
 def load_digits() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -183,12 +181,7 @@ def _most_bytes(path: Path) -> int:
 
 
 def _is_idx_magic(magic: bytes) -> bool:
-    return (
-        len(magic) == 4
-        and magic[:2] == b"\0\0"
-        and magic[2] in IDX_DTYPES
-        and 1 <= magic[3] <= IDX_MOST_DIMENSIONS
-    )
+    return len(magic) == 4 and magic[:2] == b"\0\0" and magic[2] in IDX_DTYPES and 1 <= magic[3] <= IDX_MOST_DIMENSIONS
 
 
 def _read_idx_header(file: BinaryIO, path: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:

@@ -25,9 +25,7 @@ NPY_ERRORS = (EOFError, ArithmeticError, MemoryError, SyntaxError, TypeError, to
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, RuntimeError, KeyError)
 CSV_BLOCK_BYTES = 1 << 24  # a row has to fit in one block
 IMAGE_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-IMAGE_SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
+IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 IMAGE_ERRORS = (EOFError, SyntaxError, IndexError, TypeError, struct.error, zlib.error, UserWarning)
 GRAY_MODES = frozenset({"1", "L", "LA"})
 DEEP_GRAY_PREFIXES = ("I", "F")  # 16 and 32 bits a pixel, kept as they are

@@ -10,9 +10,11 @@ from isthmus.params import part
 from isthmus.records import Latent
 
 
-@part("bottleneck")
+@part
 class Point:
     """The code is the encoder's output."""
+
+    kind: ClassVar[str] = "bottleneck"
 
     heads: ClassVar[int] = 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import ClassVar
 
 from torch import Generator, nn
 
@@ -26,7 +27,7 @@ class _Initialised:
         layers.initialise(decoder, generator)
 
 
-@part("network")
+@part
 class Dense(_Initialised):
     """Fully connected layers; the decoder has the encoder's widths backwards.
 
@@ -38,6 +39,8 @@ class Dense(_Initialised):
     [128, 64, 32]
     """
 
+    kind: ClassVar[str] = "network"
+
     hidden: Sequence[int] = like(hyperparameters.Dense, "hidden", kw_only=False)
     activation: str = like(hyperparameters.Dense, "activation")
     code_activation: str = like(hyperparameters.Dense, "code_activation")
@@ -47,9 +50,7 @@ class Dense(_Initialised):
         """A row is seen as one flat vector."""
         return (math.prod(row_shape),)
 
-    def build(
-        self, layout: tuple[int, ...], code_size: int | None, heads: int
-    ) -> tuple[nn.Module, nn.Module]:
+    def build(self, layout: tuple[int, ...], code_size: int | None, heads: int) -> tuple[nn.Module, nn.Module]:
         """Build the two stacks; several heads (the parameters of a distribution) are linear."""
         size = layout[0] if code_size is None else code_size
         widths = (layout[0], *self.hidden)
@@ -67,7 +68,7 @@ class Dense(_Initialised):
         return nn.Sequential(*stack)
 
 
-@part("network")
+@part
 class Convolutional(_Initialised):
     """Stages of convolution, activation and pooling by 2, mirrored by up-sampling.
 
@@ -82,6 +83,8 @@ class Convolutional(_Initialised):
     >>> [type(layer).__name__ for layer in encoder]
     ['Conv2d', 'ReLU', 'MaxPool2d', 'Conv2d', 'ReLU', 'MaxPool2d']
     """
+
+    kind: ClassVar[str] = "network"
 
     channels: Sequence[int] = like(hyperparameters.Convolutional, "channels", kw_only=False)
     kernel_size: int = like(hyperparameters.Convolutional, "kernel_size")
@@ -100,9 +103,7 @@ class Convolutional(_Initialised):
             )
         return shape if len(shape) == 3 else (*shape, 1)
 
-    def build(
-        self, layout: tuple[int, ...], code_size: int | None, heads: int
-    ) -> tuple[nn.Module, nn.Module]:
+    def build(self, layout: tuple[int, ...], code_size: int | None, heads: int) -> tuple[nn.Module, nn.Module]:
         """Build the stages, with a dense layer on either side of a code of ``code_size`` numbers."""
         sizes = _halvings(layout[:-1], len(self.channels))
         widths = (layout[-1], *self.channels)

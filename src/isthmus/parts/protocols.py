@@ -17,9 +17,7 @@ class Network(Protocol):
     def layout(self, row_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Give the shape in which the network sees a row, channels last."""
 
-    def build(
-        self, layout: tuple[int, ...], code_size: int | None, heads: int
-    ) -> tuple[nn.Module, nn.Module]:
+    def build(self, layout: tuple[int, ...], code_size: int | None, heads: int) -> tuple[nn.Module, nn.Module]:
         """Build encoder and decoder; the encoder gives ``heads`` numbers for each number of the code.
 
         It is called on torch's meta device: no memory is taken and nothing is drawn.

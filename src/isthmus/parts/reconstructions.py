@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 from torch.nn import functional
 
 from isthmus.errors import DataError
 from isthmus.params import Number, param, part
+from isthmus.parts.protocols import Reconstruction
 
 
 class _OnRows:
@@ -20,43 +23,49 @@ class _OnRows:
         return output
 
 
-@part("reconstruction")
+@part
 class SquaredError(_OnRows):
     """Squared error, the sum of (x - y)^2."""
+
+    kind: ClassVar[str] = "reconstruction"
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:
         """Sum over columns, mean over rows."""
         return functional.mse_loss(output, rows, reduction="sum") / len(rows)
 
 
-@part("reconstruction")
+@part
 class AbsoluteError(_OnRows):
     """Absolute error, the sum of |x - y|."""
+
+    kind: ClassVar[str] = "reconstruction"
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:
         """Sum over columns, mean over rows."""
         return functional.l1_loss(output, rows, reduction="sum") / len(rows)
 
 
-@part("reconstruction")
+@part
 class Huber(_OnRows):
     """Huber's error: (x - y)^2 / 2 up to ``delta``, then delta (|x - y| - delta / 2)."""
 
-    delta: float = param(
-        1.0, Number(0, open=True), "Error from which on it counts linearly.", positional=True
-    )
+    kind: ClassVar[str] = "reconstruction"
+
+    delta: float = param(1.0, Number(0, open=True), "Error from which on it counts linearly.", positional=True)
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:
         """Sum over columns, mean over rows."""
         return functional.huber_loss(output, rows, reduction="sum", delta=self.delta) / len(rows)
 
 
-@part("reconstruction")
+@part
 class Bernoulli:
     """Cross-entropy of rows within [0, 1] and the sigmoid of the output, in nats.
 
     For values that are not 0 or 1 its floor is not zero but the rows' own entropy.
     """
+
+    kind: ClassVar[str] = "reconstruction"
 
     def check(self, low: float, high: float) -> None:
         """Refuse rows outside [0, 1]."""
@@ -75,7 +84,7 @@ class Bernoulli:
         return output.sigmoid()
 
 
-BY_NAME = {
+BY_NAME: dict[str, Reconstruction] = {
     "squared": SquaredError(),
     "bernoulli": Bernoulli(),
     "absolute": AbsoluteError(),
