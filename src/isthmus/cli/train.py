@@ -1,0 +1,156 @@
+"""``isthmus train``: fit a model, write it with its figures, and compare it with PCA."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from isthmus.cli.flags import MODELS, Flags, estimator_name, parameters_for
+from isthmus.files import OutputExistsError, replaced
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from isthmus.estimator import BaseAutoencoder
+
+FILES = ("model.safetensors", "history.csv", "metrics.json", "reconstructions.png", "history.png")
+
+
+def train(
+    data: str,
+    *,
+    model: Literal["dense", "convolutional", "linear"] = "dense",
+    out: Path | None = None,
+    test: str | None = None,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    flags: Annotated[Flags | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
+) -> None:
+    """Train an autoencoder and compare it with PCA.
+
+    Ctrl-C ends the training early; the best model so far is kept, written and compared.
+
+    Parameters
+    ----------
+    data
+        Rows: mnist, digits, a .npy, .npz, .csv, .parquet or IDX file, or a folder of images.
+    model
+        Kind of autoencoder.
+    out
+        Folder for the files. [default: isthmus-MODEL]
+    test
+        Rows to compare on. [default: the test images for mnist, else the rows that training held out]
+    overwrite
+        Replace files that exist.
+    """
+    parameters = {"verbose": True} | parameters_for(model, flags or Flags())
+    folder = out or Path(f"isthmus-{model}")
+    _check_free(folder, overwrite)
+    from isthmus import variants
+    from isthmus.cli.use import rows_of
+
+    rows = rows_of(data)
+    estimator = getattr(variants, estimator_name(model))(**parameters)
+    unseen = rows_of(test or "mnist-test") if test or data == "mnist" else None
+    started = time.perf_counter()
+    _fit(estimator, rows)
+    seconds = time.perf_counter() - started
+    folder.mkdir(parents=True, exist_ok=True)
+    estimator.save(folder / FILES[0], overwrite=overwrite)
+    metrics = _compared(estimator, rows, unseen) | {"seconds": seconds, "data": data, "model": model}
+    _write_figures(estimator, rows if unseen is None else unseen, folder, overwrite)
+    _write_tables(estimator, metrics, folder, overwrite)
+    _print(metrics, folder)
+
+
+def _check_free(folder: Path, overwrite: bool) -> None:
+    there = [name for name in FILES if (folder / name).exists()]
+    if there and not overwrite:
+        raise OutputExistsError(f"{folder / there[0]} exists; pass --overwrite or another --out")
+
+
+def _fit(estimator: BaseAutoencoder, rows: Any) -> None:
+    """Fit, and say as a plain line what would be a warning in Python."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator.fit(rows)
+    for warning in caught:
+        Console(stderr=True).print(f"isthmus: {warning.message}", markup=False)
+
+
+def _compared(estimator: BaseAutoencoder, rows: Any, unseen: Any | None) -> dict[str, Any]:
+    """Measure the model and PCA at the same code size on rows that neither has seen."""
+    import math
+
+    import numpy as np
+
+    from isthmus import LinearAutoencoder
+
+    array, seen = np.asarray(rows), np.ones(len(rows), dtype=bool)
+    where = "test rows"
+    if unseen is None:
+        seen[estimator.held_out_] = False
+        where = "held-out rows" if len(estimator.held_out_) else "training rows: none were held out"
+        unseen = array[~seen] if len(estimator.held_out_) else array
+    unseen = np.asarray(unseen)
+    columns = math.prod(array.shape[1:])
+    code_size = math.prod(estimator.code_shape_)
+    pca = LinearAutoencoder(min(code_size, columns)).fit(array[seen])
+    return {
+        "code_size": code_size,
+        "columns": columns,
+        "compared_on": where,
+        "rows": len(unseen),
+        "error": float(estimator.reconstruction_error(unseen).mean()),
+        "explained_variance": estimator.score(unseen),
+        "pca_error": float(pca.reconstruction_error(unseen).mean()),
+        "pca_explained_variance": pca.score(unseen),
+        "parameters": sum(weight.numel() for weight in estimator.module_.parameters()),
+        "epochs": estimator.n_iter_,
+    }
+
+
+def _write_figures(estimator: BaseAutoencoder, rows: Any, folder: Path, overwrite: bool) -> None:
+    from isthmus import plots
+
+    figures = {FILES[3]: plots.plot_reconstructions(estimator, rows), FILES[4]: plots.plot_history(estimator)}
+    for name, figure in figures.items():
+        with replaced(folder / name, overwrite=overwrite) as temporary:
+            figure.savefig(temporary, dpi=150)
+
+
+def _write_tables(estimator: BaseAutoencoder, metrics: dict[str, Any], folder: Path, overwrite: bool) -> None:
+    epochs = [asdict(epoch) for epoch in estimator.history_]
+    for epoch in epochs:
+        for prefix, key in (("loss", "losses"), ("validation_loss", "validation_losses")):
+            epoch.update({f"{prefix}_{name}": value for name, value in epoch.pop(key).items()})
+    with replaced(folder / FILES[1], overwrite=overwrite) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(epochs[0]) if epochs else ["epoch"])
+        writer.writeheader()
+        writer.writerows(epochs)
+    with replaced(folder / FILES[2], overwrite=overwrite) as temporary:
+        temporary.write_text(json.dumps(metrics, indent=2) + "\n")
+
+
+def _print(metrics: dict[str, Any], folder: Path) -> None:
+    table = Table(title=f"{metrics['rows']:,} {metrics['compared_on']}, code of {metrics['code_size']} numbers")
+    for column in ("", "mean squared error", "variance explained"):
+        table.add_column(column, justify="right" if column else "left")
+    for name, prefix in ((metrics["model"], ""), ("PCA", "pca_")):
+        error, explained = metrics[f"{prefix}error"], metrics[f"{prefix}explained_variance"]
+        table.add_row(name, f"{error:.5g}", f"{100 * explained:.2f} %")
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{metrics['parameters']:,} parameters, {metrics['epochs']} epochs in {metrics['seconds']:.1f} s", highlight=False
+    )
+    for name in FILES:
+        console.print(str(folder / name), highlight=False, soft_wrap=True)
