@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from isthmus.params import Either, Flag, Number, OneOf, PartOf, RandomState, Several, param
+from isthmus.params import Either, Flag, Number, OneOf, PartOf, RandomState, Several, like, param
 
 if TYPE_CHECKING:
     from numpy.random import RandomState as NumpyRandomState
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "tanh", "sigmoid")
 OPTIMIZERS = ("adam", "adamw", "sgd", "adadelta", "rmsprop")
 SCHEDULES = ("constant", "linear", "cosine")
-RECONSTRUCTIONS = ("squared", "bernoulli", "absolute", "huber")
+RECONSTRUCTIONS = ("squared", "bernoulli", "continuous_bernoulli", "gaussian", "absolute", "huber")
 SCALINGS = ("auto", "none", "minmax", "standard")
 
 _POSITIVE = Number(0, open=True)
@@ -146,6 +146,91 @@ class Linear(Training):
         OneOf(("exact", "gradient")),
         "exact: the optimum, from the covariance or a randomized SVD; gradient: trained by the loop.",
     )
+
+
+@dataclass(eq=False, repr=False)
+class Networked(Layers):
+    """Parameters of the variations: dense layers, or any network."""
+
+    code_size: int | None = param(
+        32, _COUNT, "Numbers in the code of a row.", none="what the network gives", positional=True
+    )
+    network: Network | None = param(
+        None, PartOf("network"), "Encoder and decoder.", none="dense layers with hidden, activation and the like"
+    )
+    hidden: Sequence[int] = like(Dense, "hidden")
+    code_activation: str = like(Dense, "code_activation")
+
+
+@dataclass(eq=False, repr=False)
+class Denoising(Networked):
+    """Parameters of the denoising autoencoder."""
+
+    noise: str = param(
+        "gaussian", OneOf(("gaussian", "masking", "salt_and_pepper")), "What is done to the rows in training."
+    )
+    noise_level: float = param(
+        0.3, Number(0), "Standard deviation in scaled units (gaussian), or share of the cells, at most 1 (the others)."
+    )
+    pretrain: bool = param(
+        False, Flag(), "Whether the hidden layers are first trained one by one, each to denoise what the last one gives."
+    )
+
+
+@dataclass(eq=False, repr=False)
+class Sparse(Networked):
+    """Parameters of the sparse autoencoder."""
+
+    code_size: int | None = like(Networked, "code_size", default=256)
+    hidden: Sequence[int] = like(Dense, "hidden", default=())
+    code_activation: str | None = param(
+        None, _ACTIVATION, "Activation of the code.", none="relu for l1, sigmoid for kl, linear for the others"
+    )
+    sparsity: str = param(
+        "l1",
+        OneOf(("l1", "kl", "top_k", "winner_take_all")),
+        "l1: penalty on absolute values; kl: penalty on mean activations; top_k: the largest of each row are kept; "
+        "winner_take_all: for each unit the rows of a batch that excite it most are kept.",
+    )
+    sparsity_weight: float = param(1e-2, Number(0), "Factor of the penalty (l1, kl) or of the revival of dead units (top_k).")
+    target_activation: float = param(
+        0.05, Number(0, 1, open=True), "Mean activation of a unit (kl), or its share of active rows (winner_take_all)."
+    )
+    n_active: int | Any = param(
+        16,
+        Either(_COUNT, PartOf("schedule")),
+        "Units that stay active for a row (top_k); a schedule such as Ramp(100, 16) anneals it.",
+    )
+
+
+@dataclass(eq=False, repr=False)
+class Concrete(Layers):
+    """Parameters of the concrete autoencoder."""
+
+    code_size: int = param(32, _COUNT, "Number of columns to choose.", positional=True)
+    hidden: Sequence[int] = param((), Several(_COUNT), "Widths of the decoder's hidden layers, from the last to the first.")
+    start_temperature: float = param(10.0, _POSITIVE, "Temperature of the selection at the start.")
+    end_temperature: float = param(0.01, _POSITIVE, "Temperature of the selection at the end.")
+
+
+@dataclass(eq=False, repr=False)
+class Contractive(Networked):
+    """Parameters of the contractive autoencoder."""
+
+    code_activation: str = like(Dense, "code_activation", default="sigmoid")
+    contraction: float = param(0.1, Number(0), "Factor of the squared norm of the encoder's Jacobian.")
+
+
+@dataclass(eq=False, repr=False)
+class Variational(Networked):
+    """Parameters of the variational autoencoder."""
+
+    code_size: int | None = like(Networked, "code_size", default=16)
+    reconstruction: str | Reconstruction = like(Rebuilding, "reconstruction", default="gaussian")
+    beta: float = param(1.0, Number(0), "Factor of the divergence from the prior.")
+    warmup: float = param(0.0, Number(0, 1), "Share of the training over which beta rises from 0.")
+    free_bits: float = param(0.0, Number(0), "What each number of the code may cost for nothing, in nats.")
+    n_importance: int = param(1, _COUNT, "Draws for each row; with more than one the importance-weighted bound is trained.")
 
 
 @dataclass(eq=False, repr=False)

@@ -169,6 +169,7 @@ def _record(trainer: Trainer, components: Components, started: float) -> Epoch:
         validation_loss=None,
         validation_losses={},
         validation_mse=None,
+        denoising_loss=None,
         learning_rate=0.0,
         seconds=time.perf_counter() - started,
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
 from isthmus.errors import ModelFileError
 from isthmus.recipe import Recipe
-from isthmus.records import Pass, Schema
+from isthmus.records import Latent, Pass, Schema
 
 
 class AutoencoderModule(nn.Module):
@@ -40,6 +42,7 @@ class AutoencoderModule(nn.Module):
         with torch.device("meta"):
             self.encoder, self.decoder = recipe.network.build(schema.layout, recipe.code_size, recipe.bottleneck.heads)
             code = recipe.bottleneck(self.encoder(torch.empty(1, *schema.tensor_shape))).code
+            self.reconstruction: Any = built(recipe.reconstruction)
         self.code_tensor_shape = tuple(code.shape[1:])
         self.code_shape = (*self.code_tensor_shape[1:], self.code_tensor_shape[0])
 
@@ -47,6 +50,9 @@ class AutoencoderModule(nn.Module):
         """Give every layer memory and first weights, drawn from ``generator``."""
         self.to_empty(device=generator.device)
         self.recipe.network.initialise(self.encoder, self.decoder, generator)
+        if isinstance(self.reconstruction, nn.Module):
+            self.reconstruction.reset_parameters()
+        self.constrain()
         return self._laid_out()
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> AutoencoderModule:
@@ -76,28 +82,88 @@ class AutoencoderModule(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Give the scaled rows that codes stand for."""
-        return self.recipe.reconstruction.mean(self.decoder(codes))
+        return self.reconstruction.mean(self.decoder(codes))
 
-    def losses(self, rows: Tensor, progress: float, generator: Generator | None) -> tuple[dict[str, Tensor], Tensor]:
+    def corrupted(self, rows: Tensor, generator: Generator) -> Tensor:
+        """Give what the encoder sees of scaled rows in training."""
+        return rows if self.recipe.corruption is None else self.recipe.corruption(rows, generator)
+
+    def constrain(self) -> None:
+        """Put weights that must obey a rule back into it; called after each step."""
+        if hasattr(self.recipe.bottleneck, "constrain"):
+            self.recipe.bottleneck.constrain(self.decoder)
+
+    def losses(
+        self, rows: Tensor, inputs: Tensor, progress: float, generator: Generator, *, training: bool = True
+    ) -> tuple[dict[str, Tensor], Tensor]:
         """Give the named losses of a batch and the sum of squared errors of its rows.
 
         Parameters
         ----------
-        rows : Tensor of shape (n, ...)
-            Scaled rows, channels first.
+        rows, inputs : Tensor of shape (n, ...)
+            Scaled rows, channels first, and what the encoder gets to see of them.
         progress : float
             Share of the training that is done.
-        generator : Generator or None
-            Source of corruption and draws; None for validation, where nothing is corrupted or drawn.
+        generator : Generator
+            Source of draws.
+        training : bool, default=True
+            Whether encoders and bottlenecks that are random only in training are so.
         """
-        recipe = self.recipe
-        corrupted = rows if recipe.corruption is None or generator is None else recipe.corruption(rows, generator)
-        latent = recipe.bottleneck(self.encoder(corrupted), generator)
+        features = self._features(inputs, progress, generator if training else None)
+        if self.recipe.n_importance > 1:
+            return self._importance_weighted(rows, features, progress, generator)
+        latent = self.recipe.bottleneck(features, progress, self._noise(generator, training))
         output = self.decoder(latent.code)
-        losses = {"reconstruction": recipe.reconstruction.loss(output, rows)}
-        run = Pass(rows, corrupted, latent, output, self.encoder, progress)
-        for penalty in recipe.penalties:
+        losses = {"reconstruction": self.reconstruction.loss(output, rows)}
+        run = Pass(rows, inputs, latent, output, self.encoder, self.decoder, generator, progress)
+        for penalty in self.recipe.penalties:
             losses[penalty.name] = penalty(run)
-        with torch.no_grad():
-            error = (recipe.reconstruction.mean(output) - rows).square_().sum()
-        return losses, error
+        return losses, self._squared_error(output, rows)
+
+    def _features(self, inputs: Tensor, progress: float, generator: Generator | None) -> Tensor:
+        if generator is not None and hasattr(self.encoder, "draw"):
+            return self.encoder.draw(inputs, progress, generator)
+        return self.encoder(inputs)
+
+    def _noise(self, generator: Generator, training: bool) -> Generator | None:
+        return generator if training or self.recipe.bottleneck.random else None
+
+    @torch.no_grad()
+    def _squared_error(self, output: Tensor, rows: Tensor) -> Tensor:
+        return (self.reconstruction.mean(output) - rows).square_().sum()
+
+    def log_weights(self, rows: Tensor, n_samples: int, generator: Generator) -> Tensor:
+        """Give log p(x|z) + log p(z) - log q(z|x) for draws of z, of shape (n, n_samples), in nats.
+
+        The mean over the draws estimates the evidence lower bound, the logarithm of the mean of their
+        exponentials the log-likelihood (Burda et al., "Importance weighted autoencoders", 2016).
+        """
+        return self._weights(rows, self.encoder(rows), n_samples, 1.0, generator)[0]
+
+    def _weights(
+        self, rows: Tensor, features: Tensor, n_samples: int, progress: float, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        latent = self.recipe.bottleneck(features.repeat_interleave(n_samples, dim=0), progress, generator)
+        output = self.decoder(latent.code)
+        prior_over_posterior = log_ratio(latent).unflatten(0, (len(rows), n_samples))
+        likelihood = self.reconstruction.log_likelihood(output, rows.repeat_interleave(n_samples, dim=0))
+        return likelihood.unflatten(0, (len(rows), n_samples)) + prior_over_posterior, output
+
+    def _importance_weighted(
+        self, rows: Tensor, features: Tensor, progress: float, generator: Generator
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        k = self.recipe.n_importance
+        weights, output = self._weights(rows, features, k, progress, generator)
+        bound = (weights.logsumexp(dim=1) - math.log(k)).mean()
+        return {"bound": -bound}, self._squared_error(output[::k], rows)
+
+
+def built(part: Any) -> Any:
+    """Give the module that a part builds, or the part itself if it learns nothing."""
+    return part.build() if hasattr(part, "build") else part
+
+
+def log_ratio(latent: Latent) -> Tensor:
+    """Give log p(z) - log q(z|x) of each drawn code, for a standard normal p, in nats."""
+    standard = (latent.code - latent.mean) * torch.exp(-latent.log_scale)
+    return ((standard.square() - latent.code.square()) / 2 + latent.log_scale).flatten(1).sum(dim=1)

@@ -166,6 +166,22 @@ class RandomState:
 
 
 @dataclass(frozen=True)
+class ModuleClass:
+    """A class of torch modules."""
+
+    def accepts(self, value: Any) -> bool:
+        """Whether ``value`` is a class whose instances are modules."""
+        return isinstance(value, type) and any(base.__name__ == "Module" for base in value.__mro__)
+
+    def parse(self, text: str) -> Any:
+        """Refuse: classes are for Python, not for the command line."""
+        raise ValueError(text)
+
+    def __str__(self) -> str:
+        return "a class of torch modules"
+
+
+@dataclass(frozen=True)
 class Either:
     """Legal in one of two ways."""
 
@@ -241,9 +257,10 @@ def parameters_of(owner: Any) -> Iterator[Param]:
         yield Param(field.name, field.default, *field.metadata["param"])
 
 
-def taken_from(owner: Any, cls: Callable[..., T]) -> T:
-    """Make a part from the parameters of the same names that ``owner`` has."""
-    return cls(**{parameter.name: getattr(owner, parameter.name) for parameter in parameters_of(cls)})
+def taken_from(owner: Any, cls: Callable[..., T], **changes: Any) -> T:
+    """Make a part from the parameters of the same names that ``owner`` has, but for ``changes``."""
+    values = {parameter.name: getattr(owner, parameter.name) for parameter in parameters_of(cls)}
+    return cls(**(values | changes))
 
 
 def check(owner: Any) -> None:

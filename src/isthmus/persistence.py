@@ -134,6 +134,8 @@ def _encoded(value: Any) -> Any:
         return {"tuple": [_encoded(item) for item in value]}
     if isinstance(value, np.random.RandomState):
         return None
+    if isinstance(value, type):
+        return {"class": value.__name__}
     if dataclasses.is_dataclass(value):
         own = {parameter.name: _encoded(getattr(value, parameter.name)) for parameter in parameters_of(value)}
         return {"part": type(value).__name__, "parameters": own}
@@ -145,8 +147,13 @@ def _decoded(value: Any, classes: Mapping[str, type]) -> Any:
         return value
     if "tuple" in value:
         return tuple(_decoded(item, classes) for item in value["tuple"])
-    known = {**_PARTS, **classes}
-    if value["part"] not in known:
-        raise ModelFileError(f"it uses a part named {value['part']!r}; pass its class: load(path, classes=[...])")
-    own = {name: _decoded(item, classes) for name, item in value["parameters"].items()}
-    return known[value["part"]](**own)
+    own = {name: _decoded(item, classes) for name, item in value.get("parameters", {}).items()}
+    if "class" in value:
+        return _known(value["class"], classes)
+    return _known(value["part"], {**_PARTS, **classes})(**own)
+
+
+def _known(name: str, classes: Mapping[str, type]) -> type:
+    if name not in classes:
+        raise ModelFileError(f"it uses a class named {name!r}; pass it: load(path, classes=[...])")
+    return classes[name]

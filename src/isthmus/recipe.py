@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from isthmus.errors import ParameterError
 from isthmus.parts import Dense, Point
 from isthmus.parts.protocols import Bottleneck, Corruption, Network, Penalty, Reconstruction
-from isthmus.parts.reconstructions import BY_NAME, Bernoulli
+from isthmus.parts.reconstructions import BY_NAME, UNIT_RANGE
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Recipe:
         How a rebuilt row is compared with the row.
     penalties : tuple of Penalty
         Terms added to the loss.
+    n_importance : int
+        Draws of the code for each row; with more than one the loss is the importance-weighted bound.
     """
 
     code_size: int | None
@@ -36,13 +38,13 @@ class Recipe:
     corruption: Corruption | None = None
     reconstruction: Reconstruction = BY_NAME["squared"]
     penalties: tuple[Penalty, ...] = ()
+    n_importance: int = 1
 
     def __post_init__(self) -> None:
         output = getattr(self.network, "output_activation", "linear")
-        if isinstance(self.reconstruction, Bernoulli) and output != "linear":
-            raise ParameterError(
-                f"reconstruction='bernoulli' brings its own sigmoid: output_activation must be 'linear'; got {output!r}"
-            )
+        if isinstance(self.reconstruction, UNIT_RANGE) and output != "linear":
+            name = type(self.reconstruction).__name__
+            raise ParameterError(f"{name} brings its own sigmoid: output_activation must be 'linear'; got {output!r}")
 
 
 def reconstruction_of(choice: str | Reconstruction) -> Reconstruction:

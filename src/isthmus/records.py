@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Generator, Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Epoch:
         The same on the held-out rows after the epoch; None without held-out rows.
     validation_losses : dict of str to float
         The named terms of ``validation_loss``.
+    denoising_loss : float or None
+        Reconstruction loss on the held-out rows when they are corrupted; None without corruption.
     learning_rate : float
         At the end of the epoch.
     seconds : float
@@ -40,6 +42,7 @@ class Epoch:
     validation_loss: float | None
     validation_losses: dict[str, float]
     validation_mse: float | None
+    denoising_loss: float | None
     learning_rate: float
     seconds: float
 
@@ -57,11 +60,14 @@ class Latent:
     ----------
     code : Tensor of shape (n, ...)
         What the decoder gets: a draw in training, its centre otherwise.
+    features : Tensor of shape (n, ...)
+        What the encoder gave.
     mean, log_scale : Tensor or None
         Centre and logarithm of the scale of a distribution of codes, if the bottleneck has one.
     """
 
     code: Tensor
+    features: Tensor
     mean: Tensor | None = None
     log_scale: Tensor | None = None
 
@@ -78,8 +84,10 @@ class Pass:
         The bottleneck's answer.
     output : Tensor of shape (n, ...)
         What the decoder gave, before the reconstruction's link (logits for Bernoulli).
-    encoder : Module
-        The encoder.
+    encoder, decoder : Module
+        The networks.
+    generator : torch.Generator or None
+        Source of draws.
     progress : float
         Share of the training that is done, 0 to 1; 1 in validation.
     """
@@ -89,6 +97,8 @@ class Pass:
     latent: Latent
     output: Tensor
     encoder: nn.Module
+    decoder: nn.Module
+    generator: Generator | None
     progress: float
 
 

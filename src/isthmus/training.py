@@ -122,7 +122,7 @@ class Trainer:
         started = time.perf_counter()
         totals = self._learn()
         losses, mse = totals.means(len(self.training), self.module.schema)
-        held_out, held_out_mse = self._validate()
+        held_out, held_out_mse, denoising = self._validate()
         epoch = Epoch(
             epoch=len(self.state.history) + 1,
             loss=sum(losses.values()),
@@ -131,6 +131,7 @@ class Trainer:
             validation_loss=sum(held_out.values()) if held_out else None,
             validation_losses=held_out,
             validation_mse=held_out_mse,
+            denoising_loss=denoising,
             learning_rate=self.state.optimizer.param_groups[0]["lr"],
             seconds=time.perf_counter() - started,
         )
@@ -154,12 +155,14 @@ class Trainer:
         return totals
 
     def _step(self, batch: Tensor, progress: float) -> tuple[dict[str, Tensor], Tensor]:
-        losses, error = self.module.losses(batch, progress, self.state.generator)
+        inputs = self.module.corrupted(batch, self.state.generator)
+        losses, error = self.module.losses(batch, inputs, progress, self.state.generator)
         self.state.optimizer.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         if self.settings.clip_gradient is not None:
             nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip_gradient)
         self.state.optimizer.step()
+        self.module.constrain()
         return losses, error
 
     def _set_rate(self, factor: float) -> None:
@@ -167,13 +170,19 @@ class Trainer:
             group["lr"] = group["initial_lr"] * factor
 
     @torch.no_grad()
-    def _validate(self) -> tuple[dict[str, float], float | None]:
+    def _validate(self) -> tuple[dict[str, float], float | None, float | None]:
+        """Give the named losses, the squared error per column, and the loss on corrupted rows."""
         if not len(self.validation):
-            return {}, None
-        totals = _Totals()
-        for batch in self.rows.batches(self.validation, predictions_size(self.module.schema)):
-            totals.add(len(batch), *self.module.losses(batch, 1.0, None))
-        return totals.means(len(self.validation), self.module.schema)
+            return {}, None, None
+        totals, noisy, schema = _Totals(), _Totals(), self.module.schema
+        same_each_epoch = torch.Generator(self.state.generator.device).manual_seed(0)
+        for batch in self.rows.batches(self.validation, predictions_size(schema)):
+            totals.add(len(batch), *self.module.losses(batch, batch, 1.0, same_each_epoch, training=False))
+            if self.module.recipe.corruption is not None:
+                inputs = self.module.corrupted(batch, same_each_epoch)
+                noisy.add(len(batch), *self.module.losses(batch, inputs, 1.0, same_each_epoch, training=False))
+        losses, mse = totals.means(len(self.validation), schema)
+        return losses, mse, noisy.means(len(self.validation), schema)[0].get("reconstruction")
 
 
 @contextmanager

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
 
-import numpy as np
-
-from isthmus import hyperparameters, linear, parts
-from isthmus.errors import ParameterError
+from isthmus import hyperparameters, parts
 from isthmus.estimator import BaseAutoencoder
-from isthmus.linear import Components, Moments
 from isthmus.params import documented, taken_from
+from isthmus.parts.protocols import Bottleneck, Corruption, Network, Penalty, Reconstruction
+from isthmus.parts.reconstructions import UNIT_RANGE
+from isthmus.pretraining import pretrain
 from isthmus.recipe import Recipe, reconstruction_of
-from isthmus.scaling import Scaling
 from isthmus.training import Trainer
-
-_LINEAR_CODE = 32
 
 
 @documented
@@ -108,75 +103,98 @@ class ConvolutionalAutoencoder(hyperparameters.Convolutional, BaseAutoencoder):
 
 
 @documented
-class LinearAutoencoder(hyperparameters.Linear, BaseAutoencoder):
-    """Autoencoder without activations: principal component analysis, solved exactly or learned.
+class DenoisingAutoencoder(hyperparameters.Denoising, BaseAutoencoder):
+    """Autoencoder that learns to rebuild clean rows from corrupted ones.
 
-    With ``scaling="auto"`` the columns are centred and, for ``solver="gradient"``, divided by one number: the
-    components are those of X itself. The exact solver uses every row, holds none out, and has no epochs.
-
-    Attributes
-    ----------
-    components_ : ndarray of shape (code_size, columns)
-        Principal directions, by falling variance, each with its largest entry positive.
-    explained_variance_, explained_variance_ratio_ : ndarray of shape (code_size,)
-        Variance along each, and its share of the total variance.
-    singular_values_ : ndarray of shape (code_size,)
-        Singular values of the centred rows. Like ``explained_variance_`` they are in the units of X, or with
-        ``scaling="standard"`` and ``"minmax"`` on a table in scaled units.
-    mean_ : ndarray of shape (columns,)
-        Mean of the rows in the units of X.
+    The noise is new in every epoch; nothing is corrupted when rows are encoded or held-out rows are measured,
+    except for ``denoising_loss`` in ``history_``.
 
     Examples
     --------
     >>> import isthmus
     >>> X, _ = isthmus.datasets.load_digits()
-    >>> model = isthmus.LinearAutoencoder(code_size=2).fit(X)
-    >>> model.explained_variance_ratio_.round(3)
-    array([0.149, 0.136])
+    >>> model = isthmus.DenoisingAutoencoder(8, noise="masking", max_epochs=1, random_state=0).fit(X)
+    >>> model.history_[-1].denoising_loss > 0
+    True
     """
 
-    _moments: Moments | None
-    _arrays: ClassVar[tuple[str, ...]] = (
-        "components_",
-        "explained_variance_",
-        "explained_variance_ratio_",
-        "singular_values_",
-        "mean_",
-    )
-
     def recipe(self, row_shape: tuple[int, ...]) -> Recipe:
-        """Dense layers without hidden ones and without activations."""
-        columns = math.prod(row_shape)
-        if self.code_size is not None:
-            linear.check_size(self.code_size, columns)
-        return Recipe(self.code_size or min(_LINEAR_CODE, columns), parts.Dense(()))
+        """A corruption before the encoder."""
+        reconstruction = reconstruction_of(self.reconstruction)
+        return Recipe(
+            self.code_size, _network(self), corruption=self._corruption(reconstruction), reconstruction=reconstruction
+        )
 
-    def _scaling_choice(self) -> str:
-        if self.scaling != "auto":
-            return self.scaling
-        return "centre" if self.solver == "exact" else "whole"
-
-    def _held_out_fraction(self) -> float:
-        return 0.0 if self.solver == "exact" else self.validation_fraction
+    def _corruption(self, reconstruction: Reconstruction) -> Corruption:
+        if self.noise == "gaussian":
+            return parts.GaussianNoise(self.noise_level, clip=isinstance(reconstruction, UNIT_RANGE))
+        kind = parts.Masking if self.noise == "masking" else parts.SaltAndPepper
+        return kind(self.noise_level)
 
     def _learn(self, trainer: Trainer, *, once: bool) -> None:
-        if self.solver == "gradient":
-            super()._learn(trainer, once=once)
-            self._keep(linear.components_within(trainer), trainer.rows.scaling)
-            return
-        if once and trainer.state.history and not hasattr(self, "_moments"):
-            raise ParameterError(
-                "partial_fit cannot go on with a loaded LinearAutoencoder(solver='exact'): a file holds no covariance; "
-                "fit it again, or take solver='gradient'"
-            )
-        components, self._moments = linear.solve(trainer, self._moments if once and trainer.state.history else None)
-        self._keep(components, trainer.rows.scaling)
+        if self.pretrain and not trainer.state.history:
+            pretrain(trainer)
+        super()._learn(trainer, once=once)
 
-    def _keep(self, components: Components, scaling: Scaling) -> None:
-        unit = float(scaling.scale) if scaling.scale.numel() == 1 else 1.0
-        freedom = max(components.count - 1, 1)
-        self.components_ = components.directions
-        self.explained_variance_ = components.scatter * unit**2 / freedom
-        self.explained_variance_ratio_ = components.scatter / (components.total or 1.0)
-        self.singular_values_ = np.sqrt(components.scatter) * unit
-        self.mean_ = (components.mean * scaling.scale.numpy()) + scaling.offset.numpy()
+
+@documented
+class SparseAutoencoder(hyperparameters.Sparse, BaseAutoencoder):
+    """Autoencoder whose code may be wider than its rows, with few units active at once.
+
+    `isthmus.metrics.mean_active_units` and `isthmus.metrics.dead_fraction` tell how sparse the codes are.
+
+    Examples
+    --------
+    >>> import isthmus
+    >>> X, _ = isthmus.datasets.load_digits()
+    >>> model = isthmus.SparseAutoencoder(100, sparsity="top_k", n_active=5, max_epochs=1, random_state=0).fit(X)
+    >>> bool(((model.transform(X) != 0).sum(axis=1) <= 5).all())
+    True
+    """
+
+    def recipe(self, row_shape: tuple[int, ...]) -> Recipe:
+        """A penalty on the code, or a bottleneck that keeps few units."""
+        reconstruction = reconstruction_of(self.reconstruction)
+        code_activation = self.code_activation or {"l1": "relu", "kl": "sigmoid"}.get(self.sparsity, "linear")
+        network = self.network or taken_from(self, parts.Dense, code_activation=code_activation)
+        bottleneck, penalties = self._sparsity()
+        return Recipe(self.code_size, network, bottleneck, reconstruction=reconstruction, penalties=penalties)
+
+    def _sparsity(self) -> tuple[Bottleneck, tuple[Penalty, ...]]:
+        if self.sparsity == "l1":
+            return parts.Point(), (parts.L1(self.sparsity_weight),)
+        if self.sparsity == "kl":
+            return parts.Point(), (parts.KLSparsity(self.sparsity_weight, self.target_activation),)
+        if self.sparsity == "top_k":
+            return parts.TopK(self.n_active), (parts.Revival(self.sparsity_weight),)
+        return parts.WinnerTakeAll(self.target_activation), ()
+
+
+@documented
+class ContractiveAutoencoder(hyperparameters.Contractive, BaseAutoencoder):
+    """Autoencoder whose code moves little when a row does: the encoder's Jacobian is penalised.
+
+    Examples
+    --------
+    >>> import isthmus
+    >>> X, _ = isthmus.datasets.load_digits()
+    >>> model = isthmus.ContractiveAutoencoder(8, max_epochs=1, random_state=0).fit(X)
+    >>> model.contraction_method_
+    'closed'
+    """
+
+    def recipe(self, row_shape: tuple[int, ...]) -> Recipe:
+        """The penalty on the Jacobian."""
+        reconstruction = reconstruction_of(self.reconstruction)
+        penalties = (parts.Contraction(self.contraction),)
+        return Recipe(self.code_size, _network(self), reconstruction=reconstruction, penalties=penalties)
+
+    @property
+    def contraction_method_(self) -> str:
+        """How the norm of the Jacobian is computed: ``"closed"``, ``"autograd"`` or ``"hutchinson"``."""
+        return parts.Contraction(self.contraction).method_for(self.encoder_, math.prod(self.code_shape_))
+
+
+def _network(estimator: hyperparameters.Networked) -> Network:
+    """Give the network of a variation: its own, or dense layers."""
+    return estimator.network or taken_from(estimator, parts.Dense)

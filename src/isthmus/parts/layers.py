@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Generator, nn
 
-_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
     "elu": nn.ELU,
@@ -19,8 +19,9 @@ _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
+ELEMENTWISE = tuple(_ACTIVATIONS.values())
 _RECTIFIERS = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Softplus)
-_NARROW = 4
+_FEW, _BLUR = 4, 0.3
 _WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
 
 
@@ -32,27 +33,32 @@ def activation(name: str) -> list[nn.Module]:
 def initialise(network: nn.Module, generator: Generator) -> None:
     """Draw the weights of every linear and convolutional layer; biases start at zero.
 
-    A layer that feeds a rectifier gets He's variance 2 / fan_in [1]_, any other Glorot's
-    2 / (fan_in + fan_out) [2]_, both uniform. In a narrow layer before a rectifier, units whose weights sum to
-    less than zero are mirrored: on inputs that are not negative (pixels, other rectifiers' outputs) they would
-    be silent for every row, and with one channel nothing would ever be learned.
+    Weights are uniform with Glorot's variance 2 / (fan_in + fan_out) [1]_. In a layer of a few channels
+    before a rectifier they are made positive, which starts it as a blur: with mixed signs such a layer is
+    silent for every row about as often as not (pixels and rectified inputs are not negative), and where the
+    code has one channel nothing behind it would ever be learned. Where such a convolution has as many channels
+    as it gets, it starts close to the identity: what passes through a bottleneck of one channel is then seen
+    on the other side from the first step.
 
     References
     ----------
-    .. [1] He et al., "Delving deep into rectifiers", 2015.
-    .. [2] Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
+    .. [1] Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
     """
     for layer, rectified in _weighted_layers(network):
-        fan_out, fan_in = _fans(layer)
-        variance = 2 / fan_in if rectified else 2 / (fan_in + fan_out)
-        bound = math.sqrt(3 * variance)
+        bound = math.sqrt(6 / sum(_fans(layer)))
         nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
-        if rectified and layer.weight.shape[0] <= _NARROW:
-            layer.weight.data *= torch.where(layer.weight.flatten(1).sum(1) < 0, -1.0, 1.0).reshape(
-                -1, *[1] * (layer.weight.ndim - 1)
-            )
+        if rectified and len(layer.weight) <= _FEW:
+            _start_as_blur(layer)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
+
+
+def _start_as_blur(layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> None:
+    with torch.no_grad():
+        layer.weight.abs_()
+        if not isinstance(layer, nn.Linear) and layer.in_channels == layer.out_channels:
+            identity = nn.init.dirac_(torch.empty_like(layer.weight))
+            layer.weight.mul_(_BLUR).add_(identity)
 
 
 def _fans(layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> tuple[int, int]:
@@ -66,11 +72,7 @@ def _weighted_layers(network: nn.Module) -> Iterator[tuple[nn.Linear | nn.Conv1d
     for place, layer in enumerate(layers):
         if isinstance(layer, _WEIGHTED):
             behind = next(
-                (other for other in layers[place + 1 :] if isinstance(other, (*_WEIGHTED, *_nonlinear()))),
+                (other for other in layers[place + 1 :] if isinstance(other, (*_WEIGHTED, *ELEMENTWISE))),
                 None,
             )
             yield layer, isinstance(behind, _RECTIFIERS)
-
-
-def _nonlinear() -> tuple[type[nn.Module], ...]:
-    return tuple(kind for kind in _ACTIVATIONS.values() if isinstance(kind, type))

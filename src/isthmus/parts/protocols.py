@@ -33,7 +33,7 @@ class Bottleneck(Protocol):
     kind: ClassVar[str]
     heads: ClassVar[int]
 
-    def __call__(self, features: Tensor, generator: Generator | None = None) -> Latent:
+    def __call__(self, features: Tensor, progress: float = 1.0, generator: Generator | None = None) -> Latent:
         """Turn features into a code; with a generator at random (training), without one at the centre."""
 
 
@@ -47,7 +47,10 @@ class Corruption(Protocol):
 
 
 class Reconstruction(Protocol):
-    """Describes how a rebuilt row is compared with the row."""
+    """Describes how a rebuilt row is compared with the row.
+
+    One that learns something offers ``build(layout)``, which gives a module with the same methods.
+    """
 
     kind: ClassVar[str]
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, distributions, nn
 from torch.nn import functional
 
 from isthmus.errors import DataError
 from isthmus.params import Number, param, part
 from isthmus.parts.protocols import Reconstruction
+
+_LEAST_LOG_SCALE = -10.0
 
 
 class _OnRows:
@@ -69,24 +73,113 @@ class Bernoulli:
 
     def check(self, low: float, high: float) -> None:
         """Refuse rows outside [0, 1]."""
-        if low < 0 or high > 1:
-            raise DataError(
-                f"reconstruction='bernoulli' needs rows within [0, 1] after scaling, but they reach from {low:.6g} "
-                f"to {high:.6g}; take scaling='minmax' or reconstruction='squared'"
-            )
+        _check_unit_range(low, high, "bernoulli")
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:
         """Sum over columns, mean over rows."""
         return functional.binary_cross_entropy_with_logits(output, rows, reduction="sum") / len(rows)
+
+    def log_likelihood(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Log-probability of each row, in nats."""
+        terms = functional.binary_cross_entropy_with_logits(output, rows, reduction="none")
+        return -terms.flatten(1).sum(dim=1)
 
     def mean(self, output: Tensor) -> Tensor:
         """Turn logits into probabilities."""
         return output.sigmoid()
 
 
+@part
+class ContinuousBernoulli:
+    """Negative log-likelihood of the continuous Bernoulli distribution on [0, 1], in nats.
+
+    Loaiza-Ganem & Cunningham, "The continuous Bernoulli: fixing a pervasive error in variational
+    autoencoders", 2019.
+    """
+
+    kind: ClassVar[str] = "reconstruction"
+
+    def check(self, low: float, high: float) -> None:
+        """Refuse rows outside [0, 1]."""
+        _check_unit_range(low, high, "continuous_bernoulli")
+
+    def loss(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Sum over columns, mean over rows."""
+        return -self.log_likelihood(output, rows).mean()
+
+    def log_likelihood(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Log-density of each row, in nats."""
+        return distributions.ContinuousBernoulli(logits=output, validate_args=False).log_prob(rows).flatten(1).sum(dim=1)
+
+    def mean(self, output: Tensor) -> Tensor:
+        """Turn logits into means."""
+        return distributions.ContinuousBernoulli(logits=output, validate_args=False).mean
+
+
+@part
+class GaussianLikelihood:
+    """Negative log-likelihood of a normal distribution around the output, in nats.
+
+    With ``scale=None`` the standard deviation, one number for all columns, is learned (Rybkin et al., "Simple
+    and effective VAE training with calibrated decoders", 2021).
+    """
+
+    kind: ClassVar[str] = "reconstruction"
+
+    scale: float | None = param(
+        None, Number(0, open=True), "Standard deviation, in scaled units.", none="a learned one", positional=True
+    )
+
+    def build(self) -> nn.Module:
+        """Give the module that holds the scale."""
+        return _NormalAround(self.scale)
+
+    def check(self, low: float, high: float) -> None:
+        """Accept rows of any range."""
+
+
+class _NormalAround(nn.Module):
+    """The loss of `GaussianLikelihood`; its scale is a parameter, learned or not."""
+
+    def __init__(self, scale: float | None) -> None:
+        super().__init__()
+        self._first = 0.0 if scale is None else math.log(scale)
+        self.log_scale = nn.Parameter(torch.empty(()), requires_grad=scale is None)
+
+    def reset_parameters(self) -> None:
+        """Set the scale to its first value: 1, or the given one."""
+        nn.init.constant_(self.log_scale, self._first)
+
+    def loss(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Sum over columns, mean over rows."""
+        return -self.log_likelihood(output, rows).mean()
+
+    def log_likelihood(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Log-density of each row, in nats."""
+        log_scale = self.log_scale.clamp_min(_LEAST_LOG_SCALE)
+        terms = ((rows - output) * torch.exp(-log_scale)).square() / 2 + log_scale + math.log(2 * math.pi) / 2
+        return -terms.flatten(1).sum(dim=1)
+
+    def mean(self, output: Tensor) -> Tensor:
+        """Give the output as it is."""
+        return output
+
+
+def _check_unit_range(low: float, high: float, name: str) -> None:
+    if low < 0 or high > 1:
+        raise DataError(
+            f"reconstruction='{name}' needs rows within [0, 1] after scaling, but they reach from {low:.6g} "
+            f"to {high:.6g}; take scaling='minmax' or reconstruction='squared'"
+        )
+
+
 BY_NAME: dict[str, Reconstruction] = {
     "squared": SquaredError(),
     "bernoulli": Bernoulli(),
+    "continuous_bernoulli": ContinuousBernoulli(),
+    "gaussian": GaussianLikelihood(),
     "absolute": AbsoluteError(),
     "huber": Huber(),
 }
+
+UNIT_RANGE = (Bernoulli, ContinuousBernoulli)

@@ -1,0 +1,107 @@
+"""Penalties: named terms that are added to the reconstruction loss; sum over the code, mean over rows."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from isthmus.params import Either, Number, PartOf, param, part
+from isthmus.parts.schedules import Exponential, Ramp, value_at
+from isthmus.records import Pass
+
+Weight = float | Ramp | Exponential
+_WEIGHT = Either(Number(0), PartOf("schedule"))
+
+
+@part
+class L1:
+    """Sum of the absolute values of the code."""
+
+    kind: ClassVar[str] = "penalty"
+    name: ClassVar[str] = "l1"
+
+    weight: Weight = param(1e-3, _WEIGHT, "Factor; a schedule changes it.", positional=True)
+
+    def __call__(self, run: Pass) -> Tensor:
+        """Give the weighted term."""
+        return value_at(self.weight, run.progress) * run.latent.code.abs().sum() / len(run.rows)
+
+
+@part
+class KLSparsity:
+    """Kullback-Leibler divergence of each unit's mean activation from a target.
+
+    Sum over units of r log(r / q) + (1 - r) log((1 - r) / (1 - q)), with q the unit's mean over the batch and
+    r the target (Ng, "Sparse autoencoder", CS294A lecture notes, 2011). The code must be within (0, 1).
+    """
+
+    kind: ClassVar[str] = "penalty"
+    name: ClassVar[str] = "sparsity"
+
+    weight: Weight = param(1e-1, _WEIGHT, "Factor; a schedule changes it.", positional=True)
+    target: float = param(0.05, Number(0, 1, open=True), "Mean activation that units shall have.", positional=True)
+
+    def __call__(self, run: Pass) -> Tensor:
+        """Give the weighted term."""
+        tiny = torch.finfo(run.latent.code.dtype).eps
+        mean = run.latent.code.flatten(1).mean(dim=0).clamp(tiny, 1 - tiny)
+        target = torch.as_tensor(self.target, dtype=mean.dtype, device=mean.device)
+        terms = torch.xlogy(target, target / mean) + torch.xlogy(1 - target, (1 - target) / (1 - mean))
+        return value_at(self.weight, run.progress) * terms.sum()
+
+
+@part
+class Divergence:
+    """Divergence of the code's distribution from the standard normal one.
+
+    KL(N(m, s^2) || N(0, 1)) = (m^2 + s^2 - 1) / 2 - log s, summed over the code, mean over rows. With free
+    bits a unit's mean over the batch costs at least ``free_bits`` (Kingma et al., 2016).
+    """
+
+    kind: ClassVar[str] = "penalty"
+    name: ClassVar[str] = "divergence"
+
+    weight: Weight = param(1.0, _WEIGHT, "Factor, the beta of Higgins et al., 2017; a schedule changes it.", positional=True)
+    free_bits: float = param(0.0, Number(0), "What each unit may cost for nothing, in nats.")
+
+    def __call__(self, run: Pass) -> Tensor:
+        """Give the weighted term."""
+        terms = divergences(run.latent.mean, run.latent.log_scale).mean(dim=0)
+        return value_at(self.weight, run.progress) * terms.clamp_min(self.free_bits).sum()
+
+
+def divergences(mean: Tensor, log_scale: Tensor) -> Tensor:
+    """Give KL(N(mean, scale^2) || N(0, 1)) of each row and unit, in nats, of shape (n, units)."""
+    return ((mean.square() + torch.exp(2 * log_scale) - 1) / 2 - log_scale).flatten(1)
+
+
+@part
+class Revival:
+    """Lets units that the batch left inactive rebuild what the active ones could not.
+
+    The squared error between the residual x - y and its reconstruction from the ``units`` largest inactive
+    units (the auxiliary loss of Gao et al., "Scaling and evaluating sparse autoencoders", 2024, with dead
+    meaning: silent for a whole batch).
+    """
+
+    kind: ClassVar[str] = "penalty"
+    name: ClassVar[str] = "revival"
+
+    weight: Weight = param(1 / 32, _WEIGHT, "Factor; a schedule changes it.", positional=True)
+    units: int = param(32, Number(1, integer=True), "How many inactive units help for each row.")
+
+    def __call__(self, run: Pass) -> Tensor:
+        """Give the weighted term; zero if every unit is active."""
+        features, code = run.latent.features.flatten(1), run.latent.code.flatten(1)
+        dead = ~(code > 0).any(dim=0)
+        count = min(self.units, int(dead.sum()))
+        if count == 0:
+            return features.new_zeros(())
+        values, places = features.masked_fill(~dead, -torch.inf).topk(count, dim=1)
+        helpers = torch.zeros_like(features).scatter(1, places, values.relu())
+        bare = run.decoder(torch.zeros_like(helpers[:1]))
+        rebuilt = run.decoder(helpers) - bare
+        residual = (run.rows - run.output).detach()
+        return value_at(self.weight, run.progress) * (residual - rebuilt).square().sum() / len(run.rows)

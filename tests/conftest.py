@@ -1,0 +1,118 @@
+"""Small data, one small unfitted estimator for each public class, and illegal values for each parameter."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+
+import isthmus
+from isthmus.parts import Dense, Huber, Point, SquaredError
+
+torch.set_num_threads(1)
+
+SMALL = {"max_epochs": 2, "batch_size": 16, "random_state": 0}
+
+VARIANTS = [
+    isthmus.Autoencoder(2, network=Dense((8,), activation="tanh"), reconstruction=Huber(0.5), **SMALL),
+    isthmus.ConvolutionalAutoencoder(2, channels=(4, 2), activation="elu", **SMALL),
+    isthmus.DenseAutoencoder(2, hidden=(8,), **SMALL),
+    isthmus.LinearAutoencoder(2, **SMALL),
+]
+
+NAN, INF = math.nan, math.inf
+NO_COUNT = (0, -1, 1.5, "many", True, NAN)
+NO_POSITIVE = (0, -1, INF, NAN, "some", True)
+NO_FACTOR = (-1, INF, NAN, "some", None)
+NO_ACTIVATION = ("swish", "", 3)
+
+ILLEGAL = {
+    "activation": (*NO_ACTIVATION, None),
+    "batch_size": (*NO_COUNT, None),
+    "beta": NO_FACTOR,
+    "bottleneck": ("point", Dense(), Point),
+    "channels": ((), (0,), (4, 1.5), 4, "4", None),
+    "clip_gradient": NO_POSITIVE,
+    "code_activation": NO_ACTIVATION,
+    "code_size": NO_COUNT,
+    "contraction": NO_FACTOR,
+    "corruption": ("noise", Dense()),
+    "device": ("gpu", "cuda:0", 0, None),
+    "end_temperature": (*NO_POSITIVE, None),
+    "free_bits": NO_FACTOR,
+    "hidden": ((0,), (8, -1), (8, 1.5), ("8",), 8, "8", None, np.array(8)),
+    "image_shape": ((12,), (1, 1, 3, 4), (0, 12), (3, 4.0), "3x4", 12),
+    "kernel_size": (0, 2, -3, 1.5, "3", None),
+    "learning_rate": NO_POSITIVE,
+    "max_epochs": NO_COUNT,
+    "n_active": (*NO_COUNT, None),
+    "n_importance": (*NO_COUNT, None),
+    "network": ("dense", Point(), Dense),
+    "noise": ("uniform", None, 1),
+    "noise_level": NO_FACTOR,
+    "optimizer": ("adamax", "", 1, None),
+    "output_activation": (*NO_ACTIVATION, None),
+    "patience": NO_COUNT,
+    "penalties": (None, "sparse", Point(), (Point(),), (1,)),
+    "pretrain": (None, "yes", 2),
+    "random_state": (-1, 2**32, 0.5, "seed"),
+    "reconstruction": ("cosine", None, SquaredError, Point()),
+    "scaling": ("robust", None, 1),
+    "schedule": ("step", None, 1),
+    "solver": ("svd", None, 1),
+    "sparsity": ("l2", None, 1),
+    "sparsity_weight": NO_FACTOR,
+    "start_temperature": (*NO_POSITIVE, None),
+    "target_activation": (0, 1, NAN, "some", None),
+    "validation_fraction": (-0.1, 0.95, NAN, "some", None),
+    "verbose": (-1, 1.5, "yes", None),
+    "warmup": (-0.1, 1.1, NAN, "some", None),
+    "weight_decay": NO_FACTOR,
+}
+
+
+def name_of(estimator):
+    return type(estimator).__name__
+
+
+def waves(count, *shape):
+    """Rows within [0, 1] that three numbers describe well, float32."""
+    random = np.random.default_rng(0)
+    phase, speed, height = random.random((3, count, 1))
+    columns = np.linspace(0, 3, int(np.prod(shape)))
+    rows = 0.5 + 0.4 * height * np.sin(6 * phase + (1 + speed) * columns)
+    return rows.reshape(count, *shape).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def rows():
+    return waves(60, 12)
+
+
+@pytest.fixture(scope="session")
+def images():
+    return waves(40, 6, 5)
+
+
+@pytest.fixture(scope="session")
+def colours():
+    return waves(40, 6, 5, 3)
+
+
+@pytest.fixture(params=["rows", "images", "colours"])
+def X(request):
+    """Rows, grey images and colour images in turn."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=VARIANTS, ids=name_of)
+def model(request):
+    """Each variant in turn, unfitted."""
+    return clone(request.param)
+
+
+@pytest.fixture(params=VARIANTS, ids=name_of, scope="session")
+def fitted(request, rows):
+    """Each variant in turn, fitted on `rows`; tests must leave it as it is."""
+    return clone(request.param).fit(rows)
