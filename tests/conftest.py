@@ -16,9 +16,13 @@ SMALL = {"max_epochs": 2, "batch_size": 16, "random_state": 0}
 
 VARIANTS = [
     isthmus.Autoencoder(2, network=Dense((8,), activation="tanh"), reconstruction=Huber(0.5), **SMALL),
+    isthmus.ContractiveAutoencoder(2, hidden=(8,), activation="tanh", **SMALL),
     isthmus.ConvolutionalAutoencoder(2, channels=(4, 2), activation="elu", **SMALL),
+    isthmus.DenoisingAutoencoder(2, hidden=(8,), activation="tanh", **SMALL),
     isthmus.DenseAutoencoder(2, hidden=(8,), **SMALL),
     isthmus.LinearAutoencoder(2, **SMALL),
+    isthmus.SparseAutoencoder(2, code_activation="softplus", **SMALL),
+    isthmus.VariationalAutoencoder(2, hidden=(8,), activation="tanh", **SMALL),
 ]
 
 NAN, INF = math.nan, math.inf
@@ -101,7 +105,7 @@ def colours():
 
 
 @pytest.fixture(params=["rows", "images", "colours"])
-def X(request):
+def data(request):
     """Rows, grey images and colour images in turn."""
     return request.getfixturevalue(request.param)
 

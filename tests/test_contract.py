@@ -11,7 +11,6 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
-from conftest import ILLEGAL, VARIANTS, name_of, waves
 from sklearn.base import BaseEstimator, clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -22,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import isthmus
+from conftest import ILLEGAL, VARIANTS, name_of, waves
 from isthmus.errors import ParameterError
 from isthmus.params import parameters_of
 
@@ -73,8 +73,8 @@ def test_codes_do_not_depend_on_the_rows_beside_them(fitted, rows):
     np.testing.assert_allclose(fitted.transform(many), np.tile(codes, (25, 1)), atol=1e-5)
 
 
-def test_shapes_of_codes_and_rows(model, X):
-    codes = model.fit_transform(X)
+def test_shapes_of_codes_and_rows(model, data):
+    X, codes = data, model.fit_transform(data)
     assert codes.shape == (len(X), math.prod(model.code_shape_))
     assert len(model.get_feature_names_out()) == codes.shape[1]
     assert model.n_features_in_ == math.prod(X.shape[1:])
@@ -84,8 +84,8 @@ def test_shapes_of_codes_and_rows(model, X):
     np.testing.assert_array_equal(model.reconstruct(X), rebuilt)
 
 
-def test_errors_are_mean_squares_in_the_units_of_X(model, X):
-    X = 100 * X - 30
+def test_errors_are_mean_squares_in_the_units_of_the_data(model, data):
+    X = 100 * data - 30
     flat = [array.reshape(len(X), -1).astype(float) for array in (X, model.fit(X).reconstruct(X))]
     np.testing.assert_allclose(model.reconstruction_error(X), np.square(flat[0] - flat[1]).mean(axis=1))
     assert model.score(X) == pytest.approx(r2_score(*flat, multioutput="variance_weighted"))
@@ -128,7 +128,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_form_of_X_changes_nothing_and_X_is_not_changed(model, rows, form, tmp_path):
+def test_the_form_of_the_rows_changes_nothing_and_they_are_not_changed(model, rows, form, tmp_path):
     X = FORMS[form](rows.copy(), tmp_path)
     codes = model.fit(X).transform(X)
     model.reconstruct(X)
@@ -265,12 +265,12 @@ def test_a_run_stops_early_and_leaves_no_task_open(model, rows, by):
     assert sorted(watch.ended) == sorted(watch.begun) == [*epochs(0, 1), ("fit", 0)]
 
 
-def test_callbacks_get_a_model_that_can_score(model, rows):
-    monitor = ScoringMonitor(scoring=lambda estimator, X, y=None: estimator.score(X))
-    trained_by_epochs(model).set_params(validation_fraction=0.0).set_callbacks(monitor).fit(rows)
-    scores = monitor.get_logs().data_as_pandas
+def test_callbacks_get_rows_targets_and_a_model_that_can_score(model, rows):
+    monitor = ScoringMonitor(scoring={"explained": lambda estimator, X, y: estimator.score(X)})
+    trained_by_epochs(model, validation_fraction=0.0).set_callbacks(monitor).fit(rows, np.zeros(len(rows)))
+    scores = monitor.get_logs().data_as_pandas["explained"]
     assert len(scores) == 5
-    assert scores.iloc[-1].iloc[-1] == pytest.approx(model.score(rows))
+    assert scores.iloc[-1] == pytest.approx(model.score(rows))
 
 
 def test_ctrl_c_leaves_a_fitted_model(model, rows):

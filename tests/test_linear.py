@@ -7,10 +7,9 @@ from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from isthmus import linear
+from isthmus import LinearAutoencoder, linear
 from isthmus.datasets import load_digits, load_mnist
 from isthmus.errors import ParameterError
-from isthmus.variants import LinearAutoencoder
 
 DIGITS = load_digits()[0].reshape(-1, 64) / 255
 WINE = load_wine().data
@@ -47,7 +46,8 @@ def solved(request):
     """Rows, the exact model of them, and PCA of them in float64."""
     X, k = TABLES[request.param]()
     model = LinearAutoencoder(k, random_state=0).fit(X)
-    return X, model, PCA(k, svd_solver="full").fit(X.astype(np.float64))
+    solver = "covariance_eigh" if X.shape[1] > 100 else "full"
+    return X, model, PCA(k, svd_solver=solver).fit(X.astype(np.float64))
 
 
 def subspace_distance(ours, theirs):
@@ -126,13 +126,6 @@ def test_images_have_the_components_of_their_pixels():
     assert_same_components(model, PCA(5, svd_solver="full").fit(images.reshape(-1, 64).astype(float)))
     assert model.reconstruct(images).shape == images.shape
     assert model.mean_.shape == (64,)
-
-
-def test_mean_squared_errors_on_mnist_are_the_published_ones():
-    train, test = (load_mnist(split)[0].reshape(-1, 784) for split in ("train", "test"))
-    model = LinearAutoencoder(30).fit(train[::6])
-    per_image = model.reconstruction_error(test).mean() * 784 / 255**2
-    assert per_image == pytest.approx(13.866, rel=0.01)
 
 
 @pytest.mark.slow

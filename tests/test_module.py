@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from isthmus import scaling
+from isthmus import ConvolutionalAutoencoder, DenseAutoencoder, scaling
 from isthmus.codec import Codec
 from isthmus.errors import ModelFileError, ParameterError
 from isthmus.module import AutoencoderModule
@@ -19,7 +19,6 @@ from isthmus.recipe import Recipe
 from isthmus.records import Schema
 from isthmus.scaling import Scaling, learn_scaling
 from isthmus.sources import Rows, channels_first, channels_last, predictions_size
-from isthmus.variants import ConvolutionalAutoencoder, DenseAutoencoder
 
 CPU = torch.device("cpu")
 TABLE = Schema((6,), (6,))

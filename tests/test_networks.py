@@ -325,13 +325,17 @@ def test_the_same_generator_gives_the_same_weights_and_another_gives_others():
     assert not torch.equal(first[0].weight, other[0].weight)
 
 
+def global_state_of_numpy():
+    return np.random.get_state()[1].copy()  # noqa: NPY002
+
+
 @pytest.mark.parametrize("model", [isthmus.DenseAutoencoder(2), isthmus.ConvolutionalAutoencoder(2)])
 def test_the_global_generators_are_left_alone(model):
     X = np.random.RandomState(0).rand(40, 8, 8).astype(np.float32)
-    torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()
+    torch_before, numpy_before = torch.get_rng_state(), global_state_of_numpy()
     model.set_params(max_epochs=2, random_state=0).fit(X).transform(X)
     assert torch.equal(torch.get_rng_state(), torch_before)
-    np.testing.assert_array_equal(np.random.get_state()[1], numpy_before)
+    np.testing.assert_array_equal(global_state_of_numpy(), numpy_before)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -334,7 +335,7 @@ def test_a_network_part_declares_its_parameters_as_the_estimator_does(name):
 
 def sections_of(cls):
     lines = inspect.getdoc(cls).splitlines()
-    return [line for line, rule in zip(lines, lines[1:], strict=False) if line and set(rule) == {"-"}]
+    return [line for line, rule in pairwise(lines) if line and set(rule) == {"-"}]
 
 
 @pytest.mark.parametrize("cls", PUBLIC)

@@ -9,10 +9,10 @@ from hypothesis.extra import numpy as hnp
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.nn import functional
 
+from isthmus import DenseAutoencoder
 from isthmus.errors import DataError
 from isthmus.parts import AbsoluteError, Bernoulli, Huber, SquaredError
 from isthmus.recipe import reconstruction_of
-from isthmus.variants import DenseAutoencoder
 
 SHAPES = [(5, 7), (3, 2, 4), (4, 3, 5, 2)]
 ALL = [SquaredError(), AbsoluteError(), Huber(), Huber(0.3), Bernoulli()]
@@ -62,7 +62,8 @@ def test_the_loss_is_torchs_own_summed_over_columns_and_averaged_over_rows(loss,
 
 
 @given(
-    hnp.arrays(np.float64, (3, 4), elements=st.floats(-50, 50)), hnp.arrays(np.float64, (3, 4), elements=st.floats(0, 1))
+    hnp.arrays(np.float64, (3, 4), elements=st.floats(-50, 50)),
+    hnp.arrays(np.float64, (3, 4), elements=st.floats(0, 1)),
 )
 def test_bernoulli_is_the_negative_log_likelihood_of_the_sigmoid(output, rows):
     output, rows = torch.from_numpy(output), torch.from_numpy(rows)

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from isthmus import scaling
+from isthmus import DenseAutoencoder, scaling
 from isthmus.errors import DataError, IsthmusError
 from isthmus.scaling import blocks, learn_scaling
-from isthmus.variants import DenseAutoencoder
 
 RANDOM = np.random.RandomState(0)
 TABLE = RANDOM.randn(60, 5) * [1, 10, 0.1, 3, 1000] + [0, 5, -3, 100, 1e4]

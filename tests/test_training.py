@@ -10,6 +10,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
+from isthmus import DenseAutoencoder
 from isthmus.callbacks import BestWeights, Watcher
 from isthmus.datasets import load_digits
 from isthmus.errors import DivergedError
@@ -21,7 +22,6 @@ from isthmus.records import Schema
 from isthmus.scaling import learn_scaling
 from isthmus.sources import Rows
 from isthmus.training import Trainer, TrainingState, optimizer_for
-from isthmus.variants import DenseAutoencoder
 
 CPU = torch.device("cpu")
 RANDOM = np.random.RandomState(0)
@@ -116,7 +116,10 @@ def test_every_optimizer_lowers_the_loss(optimizer):
     ("optimizer", "rate"), [("adam", 1e-3), ("adamw", 1e-3), ("sgd", 1e-3), ("rmsprop", 1e-3), ("adadelta", 1.0)]
 )
 def test_without_a_learning_rate_it_is_the_optimizers_own(optimizer, rate):
-    for settings, expected in ((Training(optimizer=optimizer), rate), (Training(optimizer=optimizer, learning_rate=0.5), 0.5)):
+    for settings, expected in (
+        (Training(optimizer=optimizer), rate),
+        (Training(optimizer=optimizer, learning_rate=0.5), 0.5),
+    ):
         assert optimizer_for(nn.Linear(2, 2), settings).param_groups[0]["lr"] == expected
 
 
@@ -137,9 +140,7 @@ def test_sgd_has_momentum():
 )
 def test_the_learning_rate_follows_its_schedule_step_by_step(schedule, factor):
     recorder = Recorder()
-    trainer = trainer_on(
-        X, schedule=schedule, callbacks=[recorder], max_epochs=3, batch_size=32, learning_rate=0.01
-    )
+    trainer = trainer_on(X, schedule=schedule, callbacks=[recorder], max_epochs=3, batch_size=32, learning_rate=0.01)
     trainer.run()
     assert recorder.rates == pytest.approx([0.01 * factor(step / 12) for step in range(12)])
     assert [epoch.learning_rate for epoch in trainer.state.history] == pytest.approx(recorder.rates[3::4])
@@ -360,7 +361,9 @@ def test_without_held_out_rows_the_last_weights_stay():
 @pytest.mark.parametrize("rate", [1e6, 1e20])
 def test_divergence_names_the_epoch_the_cause_and_the_way_out(rate):
     with pytest.raises(DivergedError) as caught:
-        DenseAutoencoder(2, optimizer="sgd", learning_rate=rate, schedule="constant", max_epochs=50, random_state=0).fit(X)
+        DenseAutoencoder(
+            2, optimizer="sgd", learning_rate=rate, schedule="constant", max_epochs=50, random_state=0
+        ).fit(X)
     message = str(caught.value)
     assert message.startswith("training diverged in epoch 1: the loss is not finite")
     for words in ("lower learning_rate", f"{rate:.3g}", "clip_gradient", "scaling"):

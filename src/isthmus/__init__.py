@@ -11,27 +11,54 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from isthmus.concrete import ConcreteAutoencoder
     from isthmus.loading import load
-    from isthmus.variants import Autoencoder, ConvolutionalAutoencoder, DenseAutoencoder, LinearAutoencoder
+    from isthmus.principal import LinearAutoencoder
+    from isthmus.variants import (
+        Autoencoder,
+        ContractiveAutoencoder,
+        ConvolutionalAutoencoder,
+        DenoisingAutoencoder,
+        DenseAutoencoder,
+        SparseAutoencoder,
+    )
+    from isthmus.variational import VariationalAutoencoder
 
 _HOMES = {
     "Autoencoder": "variants",
+    "ConcreteAutoencoder": "concrete",
+    "ContractiveAutoencoder": "variants",
     "ConvolutionalAutoencoder": "variants",
+    "DenoisingAutoencoder": "variants",
     "DenseAutoencoder": "variants",
-    "LinearAutoencoder": "variants",
+    "LinearAutoencoder": "principal",
+    "SparseAutoencoder": "variants",
+    "VariationalAutoencoder": "variational",
     "load": "loading",
 }
+_MODULES = ("datasets", "metrics", "parts", "plots")
 
-__all__ = ["Autoencoder", "ConvolutionalAutoencoder", "DenseAutoencoder", "LinearAutoencoder", "load"]
+__all__ = [
+    "Autoencoder",
+    "ConcreteAutoencoder",
+    "ContractiveAutoencoder",
+    "ConvolutionalAutoencoder",
+    "DenoisingAutoencoder",
+    "DenseAutoencoder",
+    "LinearAutoencoder",
+    "SparseAutoencoder",
+    "VariationalAutoencoder",
+    "load",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(f"isthmus.{_HOMES[name]}"), name)
-    if name in ("datasets", "metrics", "parts", "plots"):
+    if name in _MODULES:
         return import_module(f"isthmus.{name}")
     raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES, "datasets", "metrics", "parts", "plots"])
+    return sorted({*globals(), *_HOMES, *_MODULES})

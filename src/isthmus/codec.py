@@ -27,11 +27,14 @@ class Codec:
         The scaling it was trained with.
     device : device
         Where the arithmetic runs.
+    code_scaling : Scaling or None
+        Scaling of codes that are columns of the rows; None for codes without units.
     """
 
     module: AutoencoderModule
     scaling: Scaling
     device: torch.device
+    code_scaling: Scaling | None = None
 
     def encode(self, rows: NDArray) -> NDArray:
         """Give the codes of rows, float32 of shape (n, numbers in a code)."""
@@ -55,11 +58,13 @@ class Codec:
     def _encode(self, batch: NDArray) -> NDArray:
         rows = torch.from_numpy(np.array(batch)).to(self.device)
         codes = self.module.encode(channels_first(self.scaling.apply(rows), self.module.schema.layout))
-        return channels_last(codes, (math.prod(self.module.code_shape),)).cpu().numpy()
+        flat = channels_last(codes, (math.prod(self.module.code_shape),))
+        return (flat if self.code_scaling is None else self.code_scaling.undo(flat)).cpu().numpy()
 
     @torch.inference_mode()
     def _decode(self, batch: NDArray) -> NDArray:
         codes = torch.from_numpy(np.array(batch)).to(self.device)
+        codes = codes if self.code_scaling is None else self.code_scaling.apply(codes)
         rows = self.module.decode(channels_first(codes, self.module.code_shape))
         flat = channels_last(rows, (math.prod(self.module.schema.layout),))
         return self.scaling.undo(flat).cpu().numpy().reshape(len(batch), *self.module.schema.row_shape)

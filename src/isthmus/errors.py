@@ -24,6 +24,10 @@ class DivergedError(IsthmusError, ArithmeticError):
     """Training met a loss that is not a finite number."""
 
 
+class CollapseWarning(UserWarning):
+    """Numbers of a code that carry no information about the rows."""
+
+
 class MissingExtraError(ImportError):
     """A library that only some users need is not installed; the message has the pip command."""
 

@@ -16,7 +16,6 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
 from isthmus import metrics
 from isthmus.callbacks import BestWeights, Callback, Progress, ScikitLearnCallbacks
@@ -310,12 +309,12 @@ class BaseAutoencoder(
         return Codec(self.module_.to(device), self.scaling_, device)
 
     @property
-    def encoder_(self) -> nn.Module:
+    def encoder_(self) -> Any:
         """The encoder alone: a torch module on scaled rows."""
         return self.module_.encoder
 
     @property
-    def decoder_(self) -> nn.Module:
+    def decoder_(self) -> Any:
         """The decoder alone: a torch module on codes."""
         return self.module_.decoder
 

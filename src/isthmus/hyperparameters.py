@@ -173,7 +173,9 @@ class Denoising(Networked):
         0.3, Number(0), "Standard deviation in scaled units (gaussian), or share of the cells, at most 1 (the others)."
     )
     pretrain: bool = param(
-        False, Flag(), "Whether the hidden layers are first trained one by one, each to denoise what the last one gives."
+        False,
+        Flag(),
+        "Whether the hidden layers are first trained one by one, each to denoise what the last one gives.",
     )
 
 
@@ -192,7 +194,9 @@ class Sparse(Networked):
         "l1: penalty on absolute values; kl: penalty on mean activations; top_k: the largest of each row are kept; "
         "winner_take_all: for each unit the rows of a batch that excite it most are kept.",
     )
-    sparsity_weight: float = param(1e-2, Number(0), "Factor of the penalty (l1, kl) or of the revival of dead units (top_k).")
+    sparsity_weight: float = param(
+        1e-2, Number(0), "Factor of the penalty (l1, kl) or of the revival of dead units (top_k)."
+    )
     target_activation: float = param(
         0.05, Number(0, 1, open=True), "Mean activation of a unit (kl), or its share of active rows (winner_take_all)."
     )
@@ -208,7 +212,7 @@ class Concrete(Layers):
     """Parameters of the concrete autoencoder."""
 
     code_size: int = param(32, _COUNT, "Number of columns to choose.", positional=True)
-    hidden: Sequence[int] = param((), Several(_COUNT), "Widths of the decoder's hidden layers, from the last to the first.")
+    hidden: Sequence[int] = like(Dense, "hidden", default=())
     start_temperature: float = param(10.0, _POSITIVE, "Temperature of the selection at the start.")
     end_temperature: float = param(0.01, _POSITIVE, "Temperature of the selection at the end.")
 
@@ -230,7 +234,9 @@ class Variational(Networked):
     beta: float = param(1.0, Number(0), "Factor of the divergence from the prior.")
     warmup: float = param(0.0, Number(0, 1), "Share of the training over which beta rises from 0.")
     free_bits: float = param(0.0, Number(0), "What each number of the code may cost for nothing, in nats.")
-    n_importance: int = param(1, _COUNT, "Draws for each row; with more than one the importance-weighted bound is trained.")
+    n_importance: int = param(
+        1, _COUNT, "Draws for each row; with more than one the importance-weighted bound is trained."
+    )
 
 
 @dataclass(eq=False, repr=False)

@@ -6,9 +6,24 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from isthmus import variants
+from isthmus.concrete import ConcreteAutoencoder
 from isthmus.errors import ModelFileError
 from isthmus.estimator import BaseAutoencoder
 from isthmus.persistence import read
+from isthmus.principal import LinearAutoencoder
+from isthmus.variational import VariationalAutoencoder
+
+ESTIMATORS: tuple[type[BaseAutoencoder], ...] = (
+    variants.Autoencoder,
+    variants.DenseAutoencoder,
+    variants.ConvolutionalAutoencoder,
+    LinearAutoencoder,
+    variants.DenoisingAutoencoder,
+    variants.SparseAutoencoder,
+    ConcreteAutoencoder,
+    variants.ContractiveAutoencoder,
+    VariationalAutoencoder,
+)
 
 
 def load(path: str | Path, *, device: str = "auto", classes: Iterable[type] = ()) -> BaseAutoencoder:
@@ -44,8 +59,8 @@ def load(path: str | Path, *, device: str = "auto", classes: Iterable[type] = ()
     """
     path = Path(path)
     saved = read(path, {cls.__name__: cls for cls in classes})
-    cls = getattr(variants, saved.name, None)
-    if not (isinstance(cls, type) and issubclass(cls, BaseAutoencoder)):
+    cls = {cls.__name__: cls for cls in ESTIMATORS}.get(saved.name)
+    if cls is None:
         raise ModelFileError(f"{path}: it holds a {saved.name!r}, which this version of isthmus does not know")
     try:
         model: BaseAutoencoder = cls(**saved.parameters).set_params(device=device)

@@ -73,3 +73,49 @@ def explained_variance(pairs: Iterable[tuple[NDArray, NDArray]]) -> float:
     if scatter == 0:
         return 1.0 if error == 0 else 0.0
     return 1 - error / scatter
+
+
+def mean_active_units(codes: NDArray) -> float:
+    """Mean number of units of a code that are not zero, over rows.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n, units)
+        Codes of rows.
+
+    Returns
+    -------
+    float
+        0 to the number of units.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.metrics import mean_active_units
+    >>> mean_active_units(np.array([[0.0, 1.0], [2.0, 1.0]]))
+    1.5
+    """
+    return float(np.count_nonzero(codes, axis=1).mean())
+
+
+def dead_fraction(codes: NDArray) -> float:
+    """Share of the units that are the same for every row, zero as a rule.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n, units)
+        Codes of rows.
+
+    Returns
+    -------
+    float
+        0 to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.metrics import dead_fraction
+    >>> dead_fraction(np.array([[0.0, 1.0], [0.0, 2.0]]))
+    0.5
+    """
+    return float((np.ptp(codes, axis=0) == 0).mean())

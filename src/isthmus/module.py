@@ -10,8 +10,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from isthmus.errors import ModelFileError
+from isthmus.parts.penalties import normal
 from isthmus.recipe import Recipe
-from isthmus.records import Latent, Pass, Schema
+from isthmus.records import NormalLatent, Pass, Schema
 
 
 class AutoencoderModule(nn.Module):
@@ -35,6 +36,10 @@ class AutoencoderModule(nn.Module):
         Shape of the code of a row, channels last.
     """
 
+    encoder: Any
+    decoder: Any
+    reconstruction: Any
+
     def __init__(self, recipe: Recipe, schema: Schema) -> None:
         super().__init__()
         self.recipe = recipe
@@ -42,7 +47,7 @@ class AutoencoderModule(nn.Module):
         with torch.device("meta"):
             self.encoder, self.decoder = recipe.network.build(schema.layout, recipe.code_size, recipe.bottleneck.heads)
             code = recipe.bottleneck(self.encoder(torch.empty(1, *schema.tensor_shape))).code
-            self.reconstruction: Any = built(recipe.reconstruction)
+            self.reconstruction = built(recipe.reconstruction)
         self.code_tensor_shape = tuple(code.shape[1:])
         self.code_shape = (*self.code_tensor_shape[1:], self.code_tensor_shape[0])
 
@@ -145,7 +150,7 @@ class AutoencoderModule(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         latent = self.recipe.bottleneck(features.repeat_interleave(n_samples, dim=0), progress, generator)
         output = self.decoder(latent.code)
-        prior_over_posterior = log_ratio(latent).unflatten(0, (len(rows), n_samples))
+        prior_over_posterior = log_ratio(normal(latent)).unflatten(0, (len(rows), n_samples))
         likelihood = self.reconstruction.log_likelihood(output, rows.repeat_interleave(n_samples, dim=0))
         return likelihood.unflatten(0, (len(rows), n_samples)) + prior_over_posterior, output
 
@@ -163,7 +168,7 @@ def built(part: Any) -> Any:
     return part.build() if hasattr(part, "build") else part
 
 
-def log_ratio(latent: Latent) -> Tensor:
+def log_ratio(latent: NormalLatent) -> Tensor:
     """Give log p(z) - log q(z|x) of each drawn code, for a standard normal p, in nats."""
     standard = (latent.code - latent.mean) * torch.exp(-latent.log_scale)
     return ((standard.square() - latent.code.square()) / 2 + latent.log_scale).flatten(1).sum(dim=1)

@@ -246,7 +246,11 @@ def param(default: Any, legal: Legal, help: str, *, none: str = "", positional: 
 def like(owner: Any, name: str, **changes: Any) -> Any:
     """Declare a hyper-parameter exactly as the class ``owner`` declares it, with ``changes`` to the field."""
     field = next(field for field in dataclasses.fields(owner) if field.name == name)
-    settings: dict[str, Any] = {"default": field.default, "metadata": field.metadata, "kw_only": field.kw_only} | changes
+    settings: dict[str, Any] = {
+        "default": field.default,
+        "metadata": field.metadata,
+        "kw_only": field.kw_only,
+    } | changes
     return dataclasses.field(**settings)
 
 

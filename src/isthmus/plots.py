@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigh
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.errors import DataError, ParameterError, require
@@ -133,9 +134,8 @@ def _data_rows(model: BaseAutoencoder, originals: NDArray, rebuilt: NDArray) -> 
         size = f"{shape[0]} columns"
         if scaling.scale.numel() > 1:
             size += "\nscaled"
-            originals, rebuilt = (
-                (rows - scaling.offset.numpy()) / scaling.scale.numpy() for rows in (originals, rebuilt)
-            )
+            offset, scale = scaling.offset.numpy(), scaling.scale.numpy()
+            originals, rebuilt = (originals - offset) / scale, (rebuilt - offset) / scale
         low, high = _range_of(originals, rebuilt, 0.0)
     return _Row(f"original\n{size}", originals, low, high), _Row(f"reconstruction\n{size}", rebuilt, low, high)
 
@@ -161,7 +161,7 @@ def _tiled(maps: NDArray) -> NDArray:
     return grid.reshape(n, down * (height + 1), across * (width + 1))[:, :-1, :-1]
 
 
-def _range_of(*values: NDArray | float) -> tuple[float, float]:
+def _range_of(*values: ArrayLike) -> tuple[float, float]:
     return min(float(np.nanmin(value)) for value in values), max(float(np.nanmax(value)) for value in values)
 
 
@@ -226,14 +226,17 @@ def plot_history(model: BaseAutoencoder) -> Figure:
     check_is_fitted(model)
     if not model.history_:
         raise DataError("the model has an empty history_: fit it for at least one epoch")
-    terms = list(dict.fromkeys(name for epoch in model.history_ for name in epoch.losses if name != "reconstruction"))
+    history, terms = model.history_, [name for name in model.history_[-1].losses if name != "reconstruction"]
     figure: Figure = require("matplotlib.figure", "plot").Figure((6.4, 6.4 if terms else 4.0), layout="constrained")
     panels = figure.subplots(2 if terms else 1, sharex=True, squeeze=False)[:, 0]
-    _draw_loss(panels[0], model.history_)
-    for i, name in enumerate(terms):
-        _draw_term(panels[1], model.history_, name, _COLOURS[i % len(_COLOURS)])
+    _draw_loss(panels[0], history)
+    for name, colour in zip(terms, _COLOURS, strict=False):
+        _curve(panels[1], history, [epoch.losses.get(name) for epoch in history], color=colour, label=name)
+        held_out = [epoch.validation_losses.get(name) for epoch in history]
+        _curve(panels[1], history, held_out, color=colour, linestyle="--")
+        panels[1].set_ylabel("term of the loss per row\n(scaled units; dashed: held-out)")
     for axes in panels:
-        _finish_history(axes, model.history_)
+        _finish_panel(axes, history)
     panels[-1].set_xlabel("epoch")
     return figure
 
@@ -241,36 +244,29 @@ def plot_history(model: BaseAutoencoder) -> Figure:
 def _draw_loss(axes: Axes, history: Sequence[Epoch]) -> None:
     held_out = [epoch for epoch in history if epoch.validation_loss is not None]
     best = min(held_out or history, key=lambda epoch: epoch.monitored)
-    _curve(axes, {epoch.epoch: epoch.loss for epoch in history}, "training", color=_TEN[0])
-    _curve(axes, {epoch.epoch: epoch.monitored for epoch in held_out}, "held-out", color=_TEN[2], linestyle="--")
-    axes.scatter([best.epoch], [best.monitored], 90, "none", edgecolors="black", label=f"best epoch: {best.epoch}")
+    _curve(axes, history, [epoch.loss for epoch in history], color=_TEN[0], label="training")
+    if held_out:
+        losses = [epoch.validation_loss for epoch in history]
+        _curve(axes, history, losses, color=_TEN[2], linestyle="--", label="held-out")
+    ring = f"best epoch: {best.epoch}"
+    axes.plot(best.epoch, best.monitored, "ko", markersize=10, markerfacecolor="none", clip_on=False, label=ring)
     axes.set_ylabel("loss per row (scaled units)")
 
 
-def _draw_term(axes: Axes, history: Sequence[Epoch], name: str, colour: str) -> None:
-    training = {epoch.epoch: epoch.losses.get(name, math.nan) for epoch in history}
-    held_out = {epoch.epoch: epoch.validation_losses[name] for epoch in history if name in epoch.validation_losses}
-    _curve(axes, training, name, color=colour)
-    _curve(axes, held_out, "_", color=colour, linestyle="--")
-    axes.set_ylabel("term of the loss per row\n" + ("(dashed: held-out)" if held_out else "(scaled units)"))
+def _curve(axes: Axes, history: Sequence[Epoch], losses: Sequence[float | None], **style: Any) -> None:
+    marker = "o" if len(history) <= 30 else None
+    axes.plot([epoch.epoch for epoch in history], np.array(losses, float), marker=marker, markersize=4, **style)
 
 
-def _curve(axes: Axes, losses: dict[int, float], label: str, **style: Any) -> None:
-    if losses:
-        marker = "o" if len(losses) <= 30 else None
-        axes.plot(list(losses), list(losses.values()), marker=marker, markersize=4, label=label, **style)
-
-
-def _finish_history(axes: Axes, history: Sequence[Epoch]) -> None:
+def _finish_panel(axes: Axes, history: Sequence[Epoch]) -> None:
     """Set the scales, and put the legend above the panel, where no line runs."""
-    low, high = _range_of(*(np.asarray(line.get_ydata(), dtype=float) for line in axes.lines))
-    if 0 < 10 * low < high:
-        axes.set_yscale("log")
+    low, high = _range_of(np.concatenate([line.get_ydata() for line in axes.lines]))
+    axes.set_yscale("log" if 0 < 10 * low < high else "linear")
     axes.set_xlim(history[0].epoch - 0.5, history[-1].epoch + 0.5)
     axes.locator_params(axis="x", integer=True, min_n_ticks=1)
     axes.grid(color="0.9", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderaxespad=0.2)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, borderaxespad=0.2)
 
 
 def plot_codes(model: BaseAutoencoder, X: ArrayLike, y: ArrayLike | None = None) -> Figure:
@@ -322,7 +318,7 @@ def plot_codes(model: BaseAutoencoder, X: ArrayLike, y: ArrayLike | None = None)
     else:
         _draw_classes(axes, codes, classes, members)
     if y is not None:
-        axes.legend(title=named, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+        axes.legend(title=named, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, labelspacing=0.3)
     return figure
 
 
@@ -330,7 +326,7 @@ def _classes(labels: NDArray, n: int) -> tuple[NDArray, NDArray]:
     """Give the distinct labels and, for each row, which of them it has."""
     if labels.shape != (n,):
         raise DataError(f"y must have one label for each of the {n} rows of X; got shape {labels.shape}")
-    classes, members = np.unique(labels, return_inverse=True)
+    classes, members = np.unique(labels.astype(str) if labels.dtype.kind == "O" else labels, return_inverse=True)
     if labels.dtype.kind not in "biuf" and len(classes) > len(_COLOURS):
         raise DataError(f"y must be numbers or at most {len(_COLOURS)} classes; got {len(classes)} classes")
     return classes, members
@@ -339,9 +335,9 @@ def _classes(labels: NDArray, n: int) -> tuple[NDArray, NDArray]:
 def _draw_numbers(axes: Axes, codes: NDArray, values: NDArray, named: str) -> None:
     points, titles = _plane(codes) if codes.shape[1] > 1 else (np.column_stack([codes, values]), ("code 1", named))
     dots = axes.scatter(*points.T, **_dots(values))
-    axes.set(xlabel=titles[0], ylabel=titles[1])
     bar: Any = axes.figure.colorbar(dots, ax=axes, label=named)
     bar.solids.set_alpha(1)
+    axes.set(xlabel=titles[0], ylabel=titles[1])
 
 
 def _draw_histogram(axes: Axes, codes: NDArray, classes: NDArray, members: NDArray) -> None:
@@ -376,7 +372,8 @@ def _plane(codes: NDArray) -> tuple[NDArray, tuple[str, ...]]:
     if codes.shape[1] == 2:
         return codes, ("code 1", "code 2")
     centred = codes - codes.mean(axis=0)
-    scatter, directions = np.linalg.eigh(centred.T @ centred)
-    shares = scatter[:-3:-1] / (scatter.sum() or 1.0)
-    titles = (f"principal component {i} of the codes ({share:.1%})" for i, share in enumerate(shares, 1))
-    return centred @ directions[:, :-3:-1], tuple(titles)
+    scatter, last = centred.T @ centred, codes.shape[1] - 1
+    variances, directions = eigh(scatter, subset_by_index=(last - 1, last))
+    shares = np.maximum(variances[::-1], 0) / (scatter.trace() or 1.0)
+    titles = (f"principal component {i} of the codes ({share:.1%} of variance)" for i, share in enumerate(shares, 1))
+    return centred @ directions[:, ::-1], tuple(titles)

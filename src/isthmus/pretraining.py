@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from isthmus.errors import ParameterError
 from isthmus.module import AutoencoderModule
@@ -18,8 +16,6 @@ from isthmus.records import Schema
 from isthmus.scaling import Scaling
 from isthmus.sources import Rows
 from isthmus.training import Trainer, TrainingState, optimizer_for
-
-Layer = tuple[nn.Linear, list[nn.Module]]
 
 
 def pretrain(trainer: Trainer) -> None:
@@ -39,10 +35,47 @@ def pretrain(trainer: Trainer) -> None:
     ParameterError
         If the network is not a stack of dense layers.
     """
-    encoder, decoder = _layers(trainer.module.encoder), _layers(trainer.module.decoder)
+    network = trainer.module.recipe.network
+    if not isinstance(network, Dense):
+        raise ParameterError(f"pretrain=True needs a network of dense layers; got {network!r}")
+    downs, ups = _linear_layers(trainer.module.encoder), _linear_layers(trainer.module.decoder)
     rows = trainer.rows
-    for depth, (down, up) in enumerate(zip(encoder, reversed(decoder), strict=True)):
-        own = _one_layer(trainer, rows, depth, down, up)
+    for depth, (down, up) in enumerate(zip(downs, reversed(ups), strict=True)):
+        last = depth == len(downs) - 1
+        layer = Dense(
+            (),
+            code_activation=network.code_activation if last else network.activation,
+            output_activation="linear" if depth else network.output_activation,
+        )
+        own = _shallow(trainer, layer, rows, down.out_features, first=depth == 0)
         own.run()
-        _copy(own.module, down[0], up[0])
+        down.load_state_dict(_linear_layers(own.module.encoder)[0].state_dict())
+        up.load_state_dict(_linear_layers(own.module.decoder)[0].state_dict())
         rows = _encoded(own)
+
+
+def _shallow(trainer: Trainer, layer: Dense, rows: Rows, width: int, *, first: bool) -> Trainer:
+    """Give a trainer of one layer and its mirror on what the layers before give."""
+    recipe = trainer.module.recipe
+    reconstruction = recipe.reconstruction if first else SquaredError()
+    own = replace(recipe, code_size=width, network=layer, reconstruction=reconstruction)
+    weights = torch.Generator().manual_seed(int(trainer.state.shuffler.randint(2**31)))
+    module = AutoencoderModule(own, rows.schema).materialise(weights).to(rows.device)
+    optimizer = optimizer_for(module, trainer.settings)
+    state = TrainingState(optimizer, trainer.state.generator, trainer.state.shuffler)
+    return replace(trainer, module=module, rows=rows, state=state, callbacks=())
+
+
+@torch.inference_mode()
+def _encoded(trainer: Trainer) -> Rows:
+    """Give the codes of all rows as the rows of the next layer."""
+    every = np.arange(len(trainer.rows.array))
+    codes = [trainer.module.encode(batch).cpu() for batch in trainer.rows.batches(every, 1024)]
+    array = torch.cat(codes).numpy()
+    schema = Schema(array.shape[1:], array.shape[1:])
+    unscaled = Scaling(torch.zeros(1).double(), torch.ones(1).double(), float(array.min()), float(array.max()))
+    return Rows(array, schema, unscaled, trainer.rows.device)
+
+
+def _linear_layers(network: nn.Module) -> list[nn.Linear]:
+    return [layer for layer in network.modules() if isinstance(layer, nn.Linear)]

@@ -62,14 +62,24 @@ class Latent:
         What the decoder gets: a draw in training, its centre otherwise.
     features : Tensor of shape (n, ...)
         What the encoder gave.
-    mean, log_scale : Tensor or None
-        Centre and logarithm of the scale of a distribution of codes, if the bottleneck has one.
     """
 
     code: Tensor
     features: Tensor
-    mean: Tensor | None = None
-    log_scale: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class NormalLatent(Latent):
+    """What a bottleneck with a normal distribution of codes makes of the encoder's output.
+
+    Attributes
+    ----------
+    mean, log_scale : Tensor of shape (n, ...)
+        Centre and logarithm of the standard deviation.
+    """
+
+    mean: Tensor
+    log_scale: Tensor
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,13 @@ class Scaling:
             scaled.div_(self.scale.to(scaled))
         return scaled.to(torch.float32).reshape(shape)
 
+    def of_columns(self, columns: Tensor) -> Scaling:
+        """Give the scaling of some columns alone."""
+        if self.scale.numel() == 1 and self.offset.numel() == 1:
+            return self
+        offset, scale = torch.broadcast_tensors(self.offset, self.scale)
+        return Scaling(offset[columns], scale[columns], self.low, self.high)
+
     def undo(self, rows: Tensor) -> Tensor:
         """Give flat scaled rows back in the units of the data, float32."""
         if not (self._moves or self._stretches):

@@ -16,6 +16,11 @@ MODELS: dict[str, type] = {
     "dense": hyperparameters.Dense,
     "convolutional": hyperparameters.Convolutional,
     "linear": hyperparameters.Linear,
+    "denoising": hyperparameters.Denoising,
+    "sparse": hyperparameters.Sparse,
+    "concrete": hyperparameters.Concrete,
+    "contractive": hyperparameters.Contractive,
+    "variational": hyperparameters.Variational,
 }
 
 
@@ -96,7 +101,9 @@ def parameters_for(model: str, flags: Any) -> dict[str, Any]:
         if text is None:
             continue
         if model not in by_model:
-            raise ParameterError(f"--{_dashed(name)} is not a parameter of {model}; it belongs to {', '.join(by_model)}")
+            raise ParameterError(
+                f"--{_dashed(name)} is not a parameter of {model}; it belongs to {', '.join(by_model)}"
+            )
         values[name] = _value(by_model[model], text)
     return values
 
@@ -111,7 +118,9 @@ def _value(parameter: Param, text: str | bool) -> Any:
         parameter.check(value, "")
     except (ValueError, OverflowError) as error:
         alternative = f", or none for {parameter.none}" if parameter.none else ""
-        raise ParameterError(f"--{_dashed(parameter.name)} must be {parameter.legal}{alternative}; got {text!r}") from error
+        raise ParameterError(
+            f"--{_dashed(parameter.name)} must be {parameter.legal}{alternative}; got {text!r}"
+        ) from error
     return value
 
 

@@ -14,21 +14,20 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from isthmus.cli.flags import MODELS, Flags, estimator_name, parameters_for
+from isthmus.cli.flags import Flags, estimator_name, parameters_for
 from isthmus.files import OutputExistsError, replaced
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from isthmus.estimator import BaseAutoencoder
 
+Model = Literal["dense", "convolutional", "linear", "denoising", "sparse", "concrete", "contractive", "variational"]
 FILES = ("model.safetensors", "history.csv", "metrics.json", "reconstructions.png", "history.png")
 
 
 def train(
     data: str,
     *,
-    model: Literal["dense", "convolutional", "linear"] = "dense",
+    model: Model = "dense",
     out: Path | None = None,
     test: str | None = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -54,11 +53,11 @@ def train(
     parameters = {"verbose": True} | parameters_for(model, flags or Flags())
     folder = out or Path(f"isthmus-{model}")
     _check_free(folder, overwrite)
-    from isthmus import variants
+    import isthmus
     from isthmus.cli.use import rows_of
 
     rows = rows_of(data)
-    estimator = getattr(variants, estimator_name(model))(**parameters)
+    estimator = getattr(isthmus, estimator_name(model))(**parameters)
     unseen = rows_of(test or "mnist-test") if test or data == "mnist" else None
     started = time.perf_counter()
     _fit(estimator, rows)
@@ -150,7 +149,8 @@ def _print(metrics: dict[str, Any], folder: Path) -> None:
     console = Console()
     console.print(table)
     console.print(
-        f"{metrics['parameters']:,} parameters, {metrics['epochs']} epochs in {metrics['seconds']:.1f} s", highlight=False
+        f"{metrics['parameters']:,} parameters, {metrics['epochs']} epochs in {metrics['seconds']:.1f} s",
+        highlight=False,
     )
     for name in FILES:
         console.print(str(folder / name), highlight=False, soft_wrap=True)

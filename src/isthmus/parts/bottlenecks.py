@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from isthmus.params import Either, Flag, Number, PartOf, param, part
 from isthmus.parts.schedules import Ramp, value_at
-from isthmus.records import Latent
+from isthmus.records import Latent, NormalLatent
 
 
 @part
@@ -43,9 +43,9 @@ class Gaussian:
         mean, log_variance = features.chunk(2, dim=1)
         log_scale = log_variance / 2
         if generator is None:
-            return Latent(mean, features, mean, log_scale)
+            return NormalLatent(mean, features, mean, log_scale)
         noise = torch.randn(mean.shape, generator=generator, device=mean.device)
-        return Latent(mean + log_scale.exp() * noise, features, mean, log_scale)
+        return NormalLatent(mean + log_scale.exp() * noise, features, mean, log_scale)
 
 
 @part

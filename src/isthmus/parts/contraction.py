@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -109,7 +109,7 @@ def _is_dense_stack(encoder: nn.Module) -> bool:
     return all(isinstance(layer, (nn.Linear, *ELEMENTWISE)) for layer in encoder)
 
 
-def _linearised(encoder: nn.Module, inputs: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+def _linearised(encoder: Any, inputs: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """Give the weights of each dense layer and the slopes of what follows it, at each row."""
     weights: list[Tensor] = []
     slopes: list[Tensor] = []

@@ -7,9 +7,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from isthmus.errors import ParameterError
 from isthmus.params import Either, Number, PartOf, param, part
 from isthmus.parts.schedules import Exponential, Ramp, value_at
-from isthmus.records import Pass
+from isthmus.records import Latent, NormalLatent, Pass
 
 Weight = float | Ramp | Exponential
 _WEIGHT = Either(Number(0), PartOf("schedule"))
@@ -63,18 +64,29 @@ class Divergence:
     kind: ClassVar[str] = "penalty"
     name: ClassVar[str] = "divergence"
 
-    weight: Weight = param(1.0, _WEIGHT, "Factor, the beta of Higgins et al., 2017; a schedule changes it.", positional=True)
+    weight: Weight = param(
+        1.0, _WEIGHT, "Factor, the beta of Higgins et al., 2017; a schedule changes it.", positional=True
+    )
     free_bits: float = param(0.0, Number(0), "What each unit may cost for nothing, in nats.")
 
     def __call__(self, run: Pass) -> Tensor:
         """Give the weighted term."""
-        terms = divergences(run.latent.mean, run.latent.log_scale).mean(dim=0)
+        terms = divergences(normal(run.latent)).mean(dim=0)
         return value_at(self.weight, run.progress) * terms.clamp_min(self.free_bits).sum()
 
 
-def divergences(mean: Tensor, log_scale: Tensor) -> Tensor:
-    """Give KL(N(mean, scale^2) || N(0, 1)) of each row and unit, in nats, of shape (n, units)."""
-    return ((mean.square() + torch.exp(2 * log_scale) - 1) / 2 - log_scale).flatten(1)
+def divergences(latent: NormalLatent) -> Tensor:
+    """Give KL(N(mean, scale^2) || N(0, 1)) of each row and number of the code, in nats, in the code's shape."""
+    return (latent.mean.square() + torch.exp(2 * latent.log_scale) - 1) / 2 - latent.log_scale
+
+
+def normal(latent: Latent) -> NormalLatent:
+    """Refuse a code without a distribution."""
+    if not isinstance(latent, NormalLatent):
+        raise ParameterError(
+            "the penalty Divergence and log-likelihoods need bottleneck=Gaussian(); this model has a Point"
+        )
+    return latent
 
 
 @part

@@ -32,6 +32,7 @@ class Bottleneck(Protocol):
 
     kind: ClassVar[str]
     heads: ClassVar[int]
+    random: ClassVar[bool]
 
     def __call__(self, features: Tensor, progress: float = 1.0, generator: Generator | None = None) -> Latent:
         """Turn features into a code; with a generator at random (training), without one at the centre."""

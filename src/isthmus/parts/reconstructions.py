@@ -109,7 +109,9 @@ class ContinuousBernoulli:
 
     def log_likelihood(self, output: Tensor, rows: Tensor) -> Tensor:
         """Log-density of each row, in nats."""
-        return distributions.ContinuousBernoulli(logits=output, validate_args=False).log_prob(rows).flatten(1).sum(dim=1)
+        return (
+            distributions.ContinuousBernoulli(logits=output, validate_args=False).log_prob(rows).flatten(1).sum(dim=1)
+        )
 
     def mean(self, output: Tensor) -> Tensor:
         """Turn logits into means."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -52,7 +52,7 @@ class Selecting:
         mirrored = Dense(self.hidden, activation=self.activation, output_activation=self.output_activation)
         return Selector(columns, code_size, temperature), mirrored.build(layout, code_size, 1)[1]
 
-    def initialise(self, encoder: nn.Module, decoder: nn.Module, generator: Generator) -> None:
+    def initialise(self, encoder: Any, decoder: nn.Module, generator: Generator) -> None:
         """Draw the first weights of selector and decoder in place."""
         nn.init.xavier_normal_(encoder.logits, generator=generator)
         layers.initialise(decoder, generator)

@@ -1,0 +1,79 @@
+"""The concrete autoencoder."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from isthmus import hyperparameters, parts
+from isthmus.codec import Codec
+from isthmus.estimator import BaseAutoencoder
+from isthmus.params import documented, taken_from
+from isthmus.recipe import Recipe, reconstruction_of
+
+
+@documented
+class ConcreteAutoencoder(hyperparameters.Concrete, BaseAutoencoder):
+    """Autoencoder whose code is a choice of columns: the ones from which all columns are best rebuilt.
+
+    ``transform`` gives the chosen columns in the units of X, `get_support` tells which they are, and
+    ``inverse_transform`` rebuilds all columns from them. No column is chosen twice.
+
+    Examples
+    --------
+    >>> import isthmus
+    >>> X, _ = isthmus.datasets.load_digits()
+    >>> model = isthmus.ConcreteAutoencoder(10, max_epochs=1, random_state=0).fit(X)
+    >>> model.get_support().sum(), model.transform(X).shape
+    (np.int64(10), (1797, 10))
+    """
+
+    def recipe(self, row_shape: tuple[int, ...]) -> Recipe:
+        """A selector as encoder."""
+        network = taken_from(self, parts.Selecting)
+        return Recipe(self.code_size, network, reconstruction=reconstruction_of(self.reconstruction))
+
+    def get_support(self, indices: bool = False) -> NDArray:
+        """Tell which columns are chosen.
+
+        Parameters
+        ----------
+        indices : bool, default=False
+            Whether to give their numbers, in the order of the code, instead of a mask.
+
+        Returns
+        -------
+        ndarray of bool of shape (columns,), or of int of shape (code_size,)
+            The mask, or the numbers.
+        """
+        check_is_fitted(self)
+        chosen = self.encoder_.support().numpy()
+        if indices:
+            return chosen
+        mask = np.zeros(self.n_features_in_, dtype=bool)
+        mask[chosen] = True
+        return mask
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
+        """Give the names of the chosen columns, in the order of the code.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns of X, if it had none when it was fitted.
+
+        Returns
+        -------
+        ndarray of str
+            Names; ``x0``, ``x1`` and so on for columns without.
+        """
+        check_is_fitted(self)
+        return _check_feature_names_in(self, input_features)[self.get_support(indices=True)]
+
+    def _codec(self) -> Codec:
+        codec = super()._codec()
+        columns = self.encoder_.support()
+        return dataclasses.replace(codec, code_scaling=self.scaling_.of_columns(columns))
