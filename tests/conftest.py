@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -16,6 +17,7 @@ SMALL = {"max_epochs": 2, "batch_size": 16, "random_state": 0}
 
 VARIANTS = [
     isthmus.Autoencoder(2, network=Dense((8,), activation="tanh"), reconstruction=Huber(0.5), **SMALL),
+    isthmus.ConcreteAutoencoder(2, hidden=(8,), activation="tanh", **SMALL),
     isthmus.ContractiveAutoencoder(2, hidden=(8,), activation="tanh", **SMALL),
     isthmus.ConvolutionalAutoencoder(2, channels=(4, 2), activation="elu", **SMALL),
     isthmus.DenoisingAutoencoder(2, hidden=(8,), activation="tanh", **SMALL),
@@ -120,3 +122,30 @@ def model(request):
 def fitted(request, rows):
     """Each variant in turn, fitted on `rows`; tests must leave it as it is."""
     return clone(request.param).fit(rows)
+
+
+@pytest.fixture(scope="session")
+def frame(rows):
+    """`rows` with names of columns."""
+    return pd.DataFrame(rows, columns=[f"x{column}" for column in range(rows.shape[1])])
+
+
+@pytest.fixture(scope="session")
+def models(frame):
+    """Each variant by name, fitted on `frame`; tests must leave them as they are."""
+    return {name_of(variant): clone(variant).fit(frame) for variant in VARIANTS}
+
+
+@pytest.fixture(scope="session")
+def folder(models, tmp_path_factory):
+    """One file for each variant, and room for damaged ones."""
+    folder = tmp_path_factory.mktemp("models")
+    for name, model in models.items():
+        model.save(folder / f"{name}.safetensors")
+    return folder
+
+
+@pytest.fixture(params=[name_of(variant) for variant in VARIANTS])
+def path(request, folder):
+    """The file of each variant in turn."""
+    return folder / f"{request.param}.safetensors"

@@ -9,7 +9,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from isthmus import LinearAutoencoder, linear
 from isthmus.datasets import load_digits, load_mnist
-from isthmus.errors import ParameterError
+from isthmus.errors import IsthmusError, ParameterError
 
 DIGITS = load_digits()[0].reshape(-1, 64) / 255
 WINE = load_wine().data
@@ -29,7 +29,7 @@ TABLES = {
     "10,000 images of MNIST": lambda: (load_mnist("test")[0].reshape(10_000, 784), 30),
     "a large offset": lambda: (noise(500, 6) * [6, 5, 4, 3, 2, 1] + 1e6, 3),
     "a huge offset": lambda: (noise(500, 6) * [6, 5, 4, 3, 2, 1] + 1e12, 3),
-    "small numbers": lambda: (noise(500, 6) * [6, 5, 4, 3, 2, 1] * 1e-20, 3),
+    "small numbers": lambda: (noise(500, 6) * [6, 5, 4, 3, 2, 1] * 1e-25, 3),
     "large numbers": lambda: (noise(500, 6) * [6, 5, 4, 3, 2, 1] * 1e20, 3),
     "integers": lambda: (np.random.RandomState(0).randint(-99, 99, (300, 7)) * np.arange(1, 8), 4),
 }
@@ -129,7 +129,7 @@ def test_images_have_the_components_of_their_pixels():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("k", "error"), [(2, 43.645), (10, 26.714), (30, 13.866), (32, 13.193), (64, 7.093)])
+@pytest.mark.parametrize(("k", "error"), [(2, 43.645), (30, 13.866), (64, 7.093)])
 def test_errors_after_all_of_mnist_are_the_published_ones(k, error):
     train, test = (load_mnist(split)[0].reshape(-1, 784) for split in ("train", "test"))
     model = LinearAutoencoder(k).fit(train)
@@ -158,6 +158,23 @@ def test_wide_rows_give_the_same_components_for_the_same_seed(monkeypatch):
     monkeypatch.setattr(linear, "WIDEST_COVARIANCE", 5)
     first, second = (LinearAutoencoder(4, random_state=3).fit(DIGITS) for _ in range(2))
     np.testing.assert_array_equal(first.components_, second.components_)
+
+
+def test_rows_wider_than_the_widest_covariance_are_solved():
+    X = noise(30, linear.WIDEST_COVARIANCE + 1) * np.linspace(3, 1, linear.WIDEST_COVARIANCE + 1) ** 4
+    assert_same_components(LinearAutoencoder(2, random_state=0).fit(X), PCA(2, svd_solver="full").fit(X))
+
+
+def test_partial_fit_on_wide_rows_forgets_no_rows_in_silence(monkeypatch):
+    monkeypatch.setattr(linear, "WIDEST_COVARIANCE", 5)
+    model = LinearAutoencoder(4, random_state=0)
+    try:
+        for rows in np.array_split(DIGITS[np.argsort(DIGITS.sum(axis=1))], 3):
+            model.partial_fit(rows)
+    except IsthmusError as error:
+        assert "partial_fit" in str(error)  # noqa: PT017
+    else:
+        assert_same_components(model, PCA(4, svd_solver="full").fit(DIGITS))
 
 
 @pytest.mark.parametrize("columns", [3, 5])
@@ -251,7 +268,7 @@ def test_without_a_size_the_code_is_32_or_as_long_as_a_row(X, size):
 
 @pytest.fixture(scope="module")
 def trained():
-    model = LinearAutoencoder(8, solver="gradient", learning_rate=3e-3, max_epochs=40, random_state=0)
+    model = LinearAutoencoder(8, solver="gradient", learning_rate=0.03, max_epochs=30, random_state=0)
     return model.fit(DIGITS), PCA(8, svd_solver="full").fit(np.delete(DIGITS, model.held_out_, axis=0))
 
 

@@ -66,8 +66,10 @@ def points(axes):
 
 def epochs(*losses, held_out=True, **terms):
     """A history of these losses, with the held-out ones a half higher."""
+    rest = {"mse": 0.1, "validation_mse": None, "denoising_loss": None, "learning_rate": 0.1, "seconds": 1.0}
+    rest |= {"validation_losses": terms}
     return [
-        Epoch(i, loss, {"reconstruction": loss} | terms, 0.1, loss + 0.5 if held_out else None, terms, None, 0.1, 1.0)
+        Epoch(i, loss, {"reconstruction": loss} | terms, validation_loss=loss + 0.5 if held_out else None, **rest)
         for i, loss in enumerate(losses, 1)
     ]
 
@@ -81,7 +83,7 @@ def with_history(model, history):
 # ---------------------------------------------------------------- reconstructions
 
 
-@pytest.mark.parametrize("n", [1, 5, 20])
+@pytest.mark.parametrize("n", [1, 5])
 def test_images_feature_maps_and_reconstructions_are_drawn_as_they_are(convolutional, n):
     rows = rows_of(plot_reconstructions(convolutional, IMAGES, n=n))
     assert rows.shape == (3, n)
@@ -171,7 +173,7 @@ def test_channels_of_a_feature_map_are_tiles_with_gaps():
     assert titles(rows)[1] == "code\n2 x 2 x 3"
 
 
-@pytest.mark.parametrize(("factor", "dtype"), [(1, np.uint8), (1 / 255, np.float32), (4, np.float32)])
+@pytest.mark.parametrize(("factor", "dtype"), [(1, np.uint8), (1 / 255, np.float32), (4.0, np.float32)])
 def test_colours_are_shown_within_the_range_of_their_type(factor, dtype):
     colours = (np.stack([IMAGES, 255 - IMAGES, IMAGES // 2], axis=-1) * factor).astype(dtype)
     model = isthmus.DenseAutoencoder(4, hidden=(8,), **SHORT).fit(colours)
@@ -329,7 +331,7 @@ def test_twenty_classes_are_told_apart_by_colour_and_marker(wine):
     styles = {(tuple(dots.get_facecolor()[0]), dots.get_paths()[0].vertices.tobytes()) for dots in legend}
     assert len(styles) == 20
     box = axes.get_legend().get_window_extent()
-    assert 0 <= box.y0
+    assert box.y0 >= 0
     assert box.x1 <= figure.bbox.x1
 
 
@@ -375,13 +377,20 @@ def test_a_model_that_is_not_fitted_is_refused(plot):
         plot(isthmus.DenseAutoencoder(), IMAGES)
 
 
-def test_neither_the_import_nor_a_figure_brings_pyplot():
-    code = """
-import sys, isthmus.plots
-assert "matplotlib" not in sys.modules
-X, y = isthmus.datasets.load_digits()
-model = isthmus.LinearAutoencoder(2, device="cpu").fit(X)
-isthmus.plots.plot_reconstructions(model, X, 2), isthmus.plots.plot_history(model), isthmus.plots.plot_codes(model, X, y)
+def test_neither_the_import_nor_a_figure_brings_more_than_it_needs():
+    code = f"""
+import sys
+from sklearn.base import BaseEstimator
+from isthmus.plots import plot_history
+from isthmus.records import Epoch
+assert not {{"matplotlib", "torch"}} & sys.modules.keys()
+
+class Model(BaseEstimator):
+    def fit(self, X): ...
+
+model = Model()
+model.history_ = [{epochs(1.0)[0]}]
+plot_history(model)
 assert "matplotlib.figure" in sys.modules and "matplotlib.pyplot" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)

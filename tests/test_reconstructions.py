@@ -6,21 +6,27 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from torch.distributions import Bernoulli as TorchBernoulli
+from torch import distributions
 from torch.nn import functional
 
 from isthmus import DenseAutoencoder
 from isthmus.errors import DataError
-from isthmus.parts import AbsoluteError, Bernoulli, Huber, SquaredError
+from isthmus.parts import AbsoluteError, Bernoulli, ContinuousBernoulli, GaussianLikelihood, Huber, SquaredError
 from isthmus.recipe import reconstruction_of
 
 SHAPES = [(5, 7), (3, 2, 4), (4, 3, 5, 2)]
-ALL = [SquaredError(), AbsoluteError(), Huber(), Huber(0.3), Bernoulli()]
+ALL = [SquaredError(), AbsoluteError(), Huber(), Huber(0.3), Bernoulli(), ContinuousBernoulli()]
 
 
 def huber(output, rows, delta):
     error = np.abs(output - rows)
     return np.where(error <= delta, error**2 / 2, delta * (error - delta / 2))
+
+
+def log_normaliser(logits):
+    """log of the integral of exp(logits x) over [0, 1]."""
+    size = np.abs(logits)
+    return np.maximum(logits, 0) + np.log(-np.expm1(-size) / size)
 
 
 NUMPY = {
@@ -29,6 +35,7 @@ NUMPY = {
     Huber(): lambda output, rows: huber(output, rows, 1.0),
     Huber(0.3): lambda output, rows: huber(output, rows, 0.3),
     Bernoulli(): lambda output, rows: np.logaddexp(0, output) - rows * output,
+    ContinuousBernoulli(): lambda output, rows: log_normaliser(output) - rows * output,
 }
 
 TORCH = {
@@ -36,7 +43,8 @@ TORCH = {
     AbsoluteError(): lambda output, rows: functional.l1_loss(output, rows, reduction="none"),
     Huber(): lambda output, rows: functional.smooth_l1_loss(output, rows, reduction="none"),
     Huber(0.3): lambda output, rows: functional.huber_loss(output, rows, reduction="none", delta=0.3),
-    Bernoulli(): lambda output, rows: -TorchBernoulli(logits=output, validate_args=False).log_prob(rows),
+    Bernoulli(): lambda output, rows: -distributions.Bernoulli(logits=output, validate_args=False).log_prob(rows),
+    ContinuousBernoulli(): lambda output, rows: -distributions.ContinuousBernoulli(logits=output).log_prob(rows),
 }
 
 
@@ -50,7 +58,7 @@ def example(shape, seed=0):
 def test_the_loss_is_its_formula_summed_over_columns_and_averaged_over_rows(loss, shape):
     output, rows = example(shape)
     expected = NUMPY[loss](output.numpy(), rows.numpy()).reshape(len(rows), -1).sum(axis=1).mean()
-    torch.testing.assert_close(loss.loss(output, rows).item(), expected, rtol=1e-12, atol=0)
+    torch.testing.assert_close(loss.loss(output, rows).item(), expected, rtol=1e-9, atol=0)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -67,7 +75,7 @@ def test_the_loss_is_torchs_own_summed_over_columns_and_averaged_over_rows(loss,
 )
 def test_bernoulli_is_the_negative_log_likelihood_of_the_sigmoid(output, rows):
     output, rows = torch.from_numpy(output), torch.from_numpy(rows)
-    expected = -TorchBernoulli(logits=output, validate_args=False).log_prob(rows).sum(dim=1).mean()
+    expected = -distributions.Bernoulli(logits=output, validate_args=False).log_prob(rows).sum(dim=1).mean()
     torch.testing.assert_close(Bernoulli().loss(output, rows), expected, rtol=1e-10, atol=1e-10)
 
 
@@ -98,7 +106,7 @@ def test_a_perfect_rebuild_costs_nothing(loss):
 
 def test_bernoullis_floor_is_the_entropy_of_the_rows():
     _, rows = example((5, 6))
-    entropy = TorchBernoulli(probs=rows).entropy().sum(dim=1).mean()
+    entropy = distributions.Bernoulli(probs=rows).entropy().sum(dim=1).mean()
     torch.testing.assert_close(Bernoulli().loss(torch.logit(rows), rows), entropy)
 
 
@@ -111,6 +119,86 @@ def test_bernoulli_stays_finite_for_huge_logits():
 def test_a_huge_delta_makes_huber_half_the_squared_error():
     output, rows = example((5, 6))
     torch.testing.assert_close(2 * Huber(1e6).loss(output, rows), SquaredError().loss(output, rows))
+
+
+@pytest.mark.parametrize("loss", [Bernoulli(), ContinuousBernoulli()])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_gradient_is_finite_for_every_logit(loss, dtype):
+    output = torch.tensor([[0.0, 1e-9, 1e-3, -1e-3, 0.01, 1.0, -9.0, 50.0, -500.0]], dtype=dtype).requires_grad_()
+    loss.loss(output, torch.full_like(output, 0.3).detach()).backward()
+    assert torch.isfinite(output.grad).all()
+
+
+@pytest.mark.parametrize("logit", [-10.0, -2.0, -0.05, -1e-4, 1e-4, 0.05, 2.0, 10.0])
+def test_the_continuous_bernoulli_is_a_density_with_its_mean(logit):
+    rows = torch.linspace(0, 1, 20_001).double()[:, None]
+    density = ContinuousBernoulli().log_likelihood(torch.full_like(rows, logit), rows).exp()
+    mean = ContinuousBernoulli().mean(torch.tensor([[logit]]).double()).item()
+    assert torch.trapezoid(density, rows[:, 0]).item() == pytest.approx(1, rel=1e-5)
+    assert torch.trapezoid(density * rows[:, 0], rows[:, 0]).item() == pytest.approx(mean, rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", [Bernoulli(), ContinuousBernoulli()])
+def test_the_loss_is_minus_the_mean_log_likelihood_of_the_rows(loss):
+    output, rows = example((4, 3, 2))
+    likelihood = loss.log_likelihood(output, rows)
+    assert likelihood.shape == (4,)
+    torch.testing.assert_close(loss.loss(output, rows), -likelihood.mean())
+
+
+# ---------------------------------------------------------------- a normal distribution around the output
+
+
+def normal(scale):
+    module = GaussianLikelihood(scale).build()
+    module.to_empty(device="cpu").reset_parameters()
+    return module.double()
+
+
+@pytest.mark.parametrize("scale", [None, 0.1, 1.0, 7.0])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_gaussian_loss_is_the_negative_log_density(scale, shape):
+    output, rows = example(shape)
+    expected = distributions.Normal(output, scale or 1.0).log_prob(rows).flatten(1).sum(dim=1)
+    torch.testing.assert_close(normal(scale).log_likelihood(output, rows), expected, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(normal(scale).loss(output, rows), -expected.mean(), rtol=1e-6, atol=1e-6)
+
+
+def test_the_scale_is_learned_unless_it_is_given():
+    assert normal(None).log_scale.requires_grad
+    assert not normal(0.5).log_scale.requires_grad
+
+
+def test_the_best_scale_is_the_root_of_the_mean_squared_error():
+    output, rows = example((50, 6))
+    module = normal(None)
+    with torch.no_grad():
+        module.log_scale.fill_((output - rows).square().mean().sqrt().log())
+    module.loss(output, rows).backward()
+    assert module.log_scale.grad.abs() < 1e-9
+
+
+def test_gradients_of_the_gaussian_loss_are_right():
+    output, rows = example((3, 4))
+    module = normal(0.7)
+    assert torch.autograd.gradcheck(lambda output: module.loss(output, rows), output.requires_grad_())
+
+
+def test_a_perfect_rebuild_leaves_the_learned_scale_finite():
+    _, rows = example((5, 6))
+    module = normal(None)
+    with torch.no_grad():
+        module.log_scale.fill_(-1e4)
+    assert torch.isfinite(module.loss(rows, rows))
+
+
+def test_a_model_learns_the_scale_of_what_is_left():
+    X = np.random.RandomState(0).randn(300, 4)
+    model = DenseAutoencoder(
+        1, hidden=(8,), reconstruction="gaussian", max_epochs=60, learning_rate=0.01, random_state=0
+    ).fit(X)
+    left = np.sqrt(np.square((X - model.reconstruct(X)) / model.scaling_.scale.numpy()).mean())
+    assert model.module_.reconstruction.log_scale.exp().item() == pytest.approx(left, rel=0.1)
 
 
 # ---------------------------------------------------------------- the link
@@ -155,7 +243,13 @@ def test_bernoulli_takes_rows_within_0_and_1(low, high):
     Bernoulli().check(low, high)
 
 
-@pytest.mark.parametrize("loss", [SquaredError(), AbsoluteError(), Huber()])
+@pytest.mark.parametrize(("low", "high"), [(-0.1, 1), (0, 1.1)])
+def test_the_continuous_bernoulli_refuses_by_its_own_name(low, high):
+    with pytest.raises(DataError, match="reconstruction='continuous_bernoulli' needs rows within"):
+        ContinuousBernoulli().check(low, high)
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), AbsoluteError(), Huber(), GaussianLikelihood()])
 def test_the_other_losses_take_any_range(loss):
     loss.check(-1e30, 1e30)
 
@@ -182,7 +276,14 @@ def test_minmax_always_lies_within_0_and_1(seed):
 
 @pytest.mark.parametrize(
     ("name", "loss"),
-    [("squared", SquaredError()), ("absolute", AbsoluteError()), ("huber", Huber()), ("bernoulli", Bernoulli())],
+    [
+        ("squared", SquaredError()),
+        ("absolute", AbsoluteError()),
+        ("huber", Huber()),
+        ("bernoulli", Bernoulli()),
+        ("continuous_bernoulli", ContinuousBernoulli()),
+        ("gaussian", GaussianLikelihood()),
+    ],
 )
 def test_a_name_means_its_part(name, loss):
     assert reconstruction_of(name) == loss

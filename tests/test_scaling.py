@@ -318,7 +318,8 @@ def test_a_memory_map_is_learned_from_and_not_modified(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "order"), [(">f4", "C"), (">f8", "C"), (">u2", "C"), (np.float32, "F"), (np.float16, "C")]
+    ("dtype", "order"),
+    [(">f4", "C"), (">f8", "C"), (">u2", "C"), (np.longdouble, "C"), (np.float32, "F"), (np.float16, "C")],
 )
 def test_any_byte_order_and_memory_order_gives_the_same_codes(dtype, order):
     X = np.random.RandomState(0).randint(0, 100, (40, 4))

@@ -10,13 +10,13 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
-from isthmus import DenseAutoencoder
+from isthmus import Autoencoder, DenseAutoencoder, SparseAutoencoder, VariationalAutoencoder
 from isthmus.callbacks import BestWeights, Watcher
 from isthmus.datasets import load_digits
 from isthmus.errors import DivergedError
 from isthmus.hyperparameters import OPTIMIZERS, Training
 from isthmus.module import AutoencoderModule
-from isthmus.parts import Dense
+from isthmus.parts import Dense, GaussianNoise
 from isthmus.recipe import Recipe
 from isthmus.records import Schema
 from isthmus.scaling import learn_scaling
@@ -198,6 +198,27 @@ def test_without_max_epochs_there_are_15_or_enough_for_1000_steps(rows, epochs):
 def test_max_epochs_is_the_number_of_epochs():
     model = DenseAutoencoder(2, max_epochs=3, **SMALL).fit(X)
     assert model.n_iter_ == len(model.history_) == 3
+
+
+def test_numpy_numbers_are_taken_for_every_number():
+    small = {"max_epochs": np.int8(2), "batch_size": np.uint8(50), "patience": np.int16(1), "random_state": np.uint8(0)}
+    rates = {"learning_rate": np.float32(0.01), "weight_decay": np.float16(0), "validation_fraction": np.float32(0.1)}
+    rows = np.tile(X, (10, 1))
+    model = DenseAutoencoder(np.int8(2), hidden=(np.int8(8),), clip_gradient=np.float32(1), **small, **rates).fit(rows)
+    assert model.n_iter_ == 2
+    assert len(model.held_out_) == 120
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SparseAutoencoder(8, sparsity="top_k", n_active=np.int64(3)),
+        VariationalAutoencoder(2, beta=np.float32(1)),
+        VariationalAutoencoder(2, beta=np.int64(1)),
+    ],
+)
+def test_numpy_numbers_are_taken_where_a_schedule_could_stand(model):
+    assert model.set_params(max_epochs=1).fit(X).n_iter_ == 1
 
 
 # ---------------------------------------------------------------- repeatability
@@ -503,6 +524,19 @@ def test_without_held_out_rows_the_validation_fields_are_empty():
     (epoch,) = DenseAutoencoder(2, max_epochs=1, **SMALL).fit(X).history_
     assert (epoch.validation_loss, epoch.validation_mse, epoch.validation_losses) == (None, None, {})
     assert epoch.monitored == epoch.loss
+
+
+def test_without_corruption_there_is_no_denoising_loss():
+    (epoch,) = DenseAutoencoder(2, max_epochs=1, random_state=0).fit(X).history_
+    assert epoch.denoising_loss is None
+
+
+def test_with_corruption_the_held_out_rows_are_measured_clean_and_corrupted():
+    settings = {"corruption": GaussianNoise(0.3), "network": Dense((8,)), "random_state": 0, "validation_fraction": 0.5}
+    model = Autoencoder(2, max_epochs=100, batch_size=16, learning_rate=0.01, **settings).fit(X)
+    best = min(model.history_, key=lambda epoch: epoch.validation_loss)
+    assert best.validation_loss == pytest.approx(12 * model.reconstruction_error(X[model.held_out_]).mean(), rel=1e-4)
+    assert best.denoising_loss > 1.3 * best.validation_loss
 
 
 def test_partial_fit_goes_on_where_it_ended():

@@ -11,8 +11,9 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from isthmus import hyperparameters, parts
 from isthmus.codec import Codec
 from isthmus.estimator import BaseAutoencoder
-from isthmus.params import documented, taken_from
-from isthmus.recipe import Recipe, reconstruction_of
+from isthmus.params import documented
+from isthmus.recipe import Recipe, network_for, reconstruction_of
+from isthmus.records import Facts
 
 
 @documented
@@ -31,9 +32,9 @@ class ConcreteAutoencoder(hyperparameters.Concrete, BaseAutoencoder):
     (np.int64(10), (1797, 10))
     """
 
-    def recipe(self, row_shape: tuple[int, ...]) -> Recipe:
+    def recipe(self, facts: Facts) -> Recipe:
         """A selector as encoder."""
-        network = taken_from(self, parts.Selecting)
+        network = network_for(self, facts, parts.Selecting)
         return Recipe(self.code_size, network, reconstruction=reconstruction_of(self.reconstruction))
 
     def get_support(self, indices: bool = False) -> NDArray:

@@ -26,7 +26,7 @@ from isthmus.module import AutoencoderModule
 from isthmus.params import check
 from isthmus.persistence import Saved, write
 from isthmus.recipe import Recipe
-from isthmus.records import Epoch, Schema
+from isthmus.records import Epoch, Facts, Schema
 from isthmus.scaling import Scaling, learn_scaling
 from isthmus.sources import Rows
 from isthmus.summary import summary_of
@@ -46,7 +46,7 @@ class BaseAutoencoder(
     _arrays: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def recipe(self, row_shape: tuple[int, ...]) -> Recipe:
+    def recipe(self, facts: Facts) -> Recipe:
         """Give the parts that the parameters stand for, for rows of some shape."""
 
     def _scaling_choice(self) -> str:
@@ -121,14 +121,14 @@ class BaseAutoencoder(
         """Check the parameters and the rows; build the network; draw the split and the first weights."""
         check(self)
         array = checked_rows(self, X, reset=True)
-        recipe = self.recipe(array.shape[1:])
-        schema = Schema(array.shape[1:], recipe.network.layout(array.shape[1:]), str(array.dtype))
         random = check_random_state(self.random_state)
         order = random.permutation(len(array))
         held_out = int(len(array) * validation_fraction)
         training, validation = np.sort(order[held_out:]), np.sort(order[:held_out])
         scaling = learn_scaling(array, training, self._scaling_choice())
+        recipe = self.recipe(Facts(array.shape[1:], scaling.low, scaling.high))
         recipe.reconstruction.check(scaling.low, scaling.high)
+        schema = Schema(array.shape[1:], recipe.network.layout(array.shape[1:]), str(array.dtype))
         weights = torch.Generator().manual_seed(int(random.randint(2**31)))
         module = AutoencoderModule(recipe, schema).materialise(weights).to(device_of(self.device))
         rows = Rows(array, schema, scaling, device_of(self.device))
@@ -292,7 +292,8 @@ class BaseAutoencoder(
         for name in self._arrays:
             setattr(self, name, tensors.pop(f"array.{name}").numpy())
         weights = {name.removeprefix("module."): value for name, value in tensors.items()}
-        self.module_ = AutoencoderModule(self.recipe(row_shape), schema).load_weights(weights).eval()
+        recipe = self.recipe(Facts(row_shape, self.scaling_.low, self.scaling_.high))
+        self.module_ = AutoencoderModule(recipe, schema).load_weights(weights).eval()
         self.history_ = [Epoch(**epoch) for epoch in fitted["history"]]
         self.n_iter_, self.n_features_in_ = len(self.history_), int(fitted["n_features_in"])
         if fitted["feature_names_in"]:

@@ -83,10 +83,11 @@ class Layers(Rebuilding):
     """What the layers of a stack share."""
 
     activation: str = param("relu", _ACTIVATION, "Activation of the hidden layers.")
-    output_activation: str = param(
-        "linear",
+    output_activation: str | None = param(
+        None,
         _ACTIVATION,
-        "Activation of the last layer; bernoulli brings its own sigmoid and wants linear.",
+        "Activation of the last layer; losses that bring their own sigmoid (bernoulli) want linear.",
+        none="sigmoid where the scaled rows are within [0, 1] and the loss brings none, else linear",
     )
 
 
@@ -128,6 +129,7 @@ class Convolutional(Layers):
         "Height, width and channels of the images that the columns of a 2-D X hold.",
         none="the shape of X; a row of a 2-D X is a signal",
     )
+    output_activation: str | None = like(Layers, "output_activation", default="linear")
 
 
 @dataclass(eq=False, repr=False)
@@ -159,7 +161,7 @@ class Networked(Layers):
         None, PartOf("network"), "Encoder and decoder.", none="dense layers with hidden, activation and the like"
     )
     hidden: Sequence[int] = like(Dense, "hidden")
-    code_activation: str = like(Dense, "code_activation")
+    code_activation: str | None = like(Dense, "code_activation")
 
 
 @dataclass(eq=False, repr=False)
@@ -221,7 +223,7 @@ class Concrete(Layers):
 class Contractive(Networked):
     """Parameters of the contractive autoencoder."""
 
-    code_activation: str = like(Dense, "code_activation", default="sigmoid")
+    code_activation: str | None = like(Dense, "code_activation", default="sigmoid")
     contraction: float = param(0.1, Number(0), "Factor of the squared norm of the encoder's Jacobian.")
 
 

@@ -55,7 +55,7 @@ class AutoencoderModule(nn.Module):
         """Give every layer memory and first weights, drawn from ``generator``."""
         self.to_empty(device=generator.device)
         self.recipe.network.initialise(self.encoder, self.decoder, generator)
-        if isinstance(self.reconstruction, nn.Module):
+        if hasattr(self.reconstruction, "reset_parameters"):
             self.reconstruction.reset_parameters()
         self.constrain()
         return self._laid_out()

@@ -11,7 +11,7 @@ import dataclasses
 import inspect
 import math
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Protocol, TypeVar, dataclass_transform
@@ -259,12 +259,6 @@ def parameters_of(owner: Any) -> Iterator[Param]:
     fields = [field for field in dataclasses.fields(owner) if "param" in field.metadata]
     for field in sorted(fields, key=lambda field: bool(field.kw_only)):
         yield Param(field.name, field.default, *field.metadata["param"])
-
-
-def taken_from(owner: Any, cls: Callable[..., T], **changes: Any) -> T:
-    """Make a part from the parameters of the same names that ``owner`` has, but for ``changes``."""
-    values = {parameter.name: getattr(owner, parameter.name) for parameter in parameters_of(cls)}
-    return cls(**(values | changes))
 
 
 def check(owner: Any) -> None:

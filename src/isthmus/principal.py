@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from isthmus.estimator import BaseAutoencoder
 from isthmus.linear import Components, Moments
 from isthmus.params import documented
 from isthmus.recipe import Recipe
+from isthmus.records import Facts
 from isthmus.scaling import Scaling
 from isthmus.training import Trainer
 
@@ -56,12 +56,11 @@ class LinearAutoencoder(hyperparameters.Linear, BaseAutoencoder):
         "mean_",
     )
 
-    def recipe(self, row_shape: tuple[int, ...]) -> Recipe:
+    def recipe(self, facts: Facts) -> Recipe:
         """Dense layers without hidden ones and without activations."""
-        columns = math.prod(row_shape)
         if self.code_size is not None:
-            linear.check_size(self.code_size, columns)
-        return Recipe(self.code_size or min(_LINEAR_CODE, columns), parts.Dense(()))
+            linear.check_size(self.code_size, facts.columns)
+        return Recipe(self.code_size or min(_LINEAR_CODE, facts.columns), parts.Dense((), output_activation="linear"))
 
     def _scaling_choice(self) -> str:
         if self.scaling != "auto":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -110,6 +111,33 @@ class Pass:
     decoder: nn.Module
     generator: Generator | None
     progress: float
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a recipe may depend on beside its parameters.
+
+    Attributes
+    ----------
+    row_shape : tuple of int
+        Shape of a row of X.
+    low, high : float
+        Range of the scaled training rows.
+    """
+
+    row_shape: tuple[int, ...]
+    low: float
+    high: float
+
+    @property
+    def columns(self) -> int:
+        """Numbers in a row."""
+        return math.prod(self.row_shape)
+
+    @property
+    def unit_range(self) -> bool:
+        """Whether the scaled rows are within [0, 1]."""
+        return self.low >= 0 and self.high <= 1
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ import math
 
 from isthmus import hyperparameters, parts
 from isthmus.estimator import BaseAutoencoder
-from isthmus.params import documented, taken_from
-from isthmus.parts.protocols import Bottleneck, Corruption, Network, Penalty, Reconstruction
+from isthmus.params import documented
+from isthmus.parts.protocols import Bottleneck, Corruption, Penalty, Reconstruction
 from isthmus.parts.reconstructions import UNIT_RANGE
 from isthmus.pretraining import pretrain
-from isthmus.recipe import Recipe, reconstruction_of
+from isthmus.recipe import Recipe, network_for, reconstruction_of
+from isthmus.records import Facts
 from isthmus.training import Trainer
 
 
@@ -47,11 +48,11 @@ class Autoencoder(hyperparameters.Parts, BaseAutoencoder):
     (1797, 8)
     """
 
-    def recipe(self, row_shape: tuple[int, ...]) -> Recipe:
+    def recipe(self, facts: Facts) -> Recipe:
         """Give the parts as they are."""
         return Recipe(
             self.code_size,
-            self.network or parts.Dense(),
+            network_for(self, facts),
             self.bottleneck or parts.Point(),
             self.corruption,
             reconstruction_of(self.reconstruction),
@@ -63,7 +64,8 @@ class Autoencoder(hyperparameters.Parts, BaseAutoencoder):
 class DenseAutoencoder(hyperparameters.Dense, BaseAutoencoder):
     """Autoencoder of fully connected layers.
 
-    The article's network, 784-128-64-32 and back, is ``code_activation="relu", output_activation="sigmoid"``.
+    On images it is the article's network, 784-128-64-32 and back with a sigmoid at the end, but for the code,
+    which is linear: ``code_activation="relu"`` makes it the article's.
 
     Examples
     --------
@@ -74,10 +76,9 @@ class DenseAutoencoder(hyperparameters.Dense, BaseAutoencoder):
     ((1797, 8), (1797, 8, 8))
     """
 
-    def recipe(self, row_shape: tuple[int, ...]) -> Recipe:
+    def recipe(self, facts: Facts) -> Recipe:
         """Dense layers, nothing else."""
-        network = taken_from(self, parts.Dense)
-        return Recipe(self.code_size, network, reconstruction=reconstruction_of(self.reconstruction))
+        return Recipe(self.code_size, network_for(self, facts), reconstruction=reconstruction_of(self.reconstruction))
 
 
 @documented
@@ -96,9 +97,9 @@ class ConvolutionalAutoencoder(hyperparameters.Convolutional, BaseAutoencoder):
     ((2, 2, 1), (1797, 4))
     """
 
-    def recipe(self, row_shape: tuple[int, ...]) -> Recipe:
+    def recipe(self, facts: Facts) -> Recipe:
         """Convolutions, nothing else."""
-        network = taken_from(self, parts.Convolutional)
+        network = network_for(self, facts, parts.Convolutional)
         return Recipe(self.code_size, network, reconstruction=reconstruction_of(self.reconstruction))
 
 
@@ -118,11 +119,14 @@ class DenoisingAutoencoder(hyperparameters.Denoising, BaseAutoencoder):
     True
     """
 
-    def recipe(self, row_shape: tuple[int, ...]) -> Recipe:
+    def recipe(self, facts: Facts) -> Recipe:
         """A corruption before the encoder."""
         reconstruction = reconstruction_of(self.reconstruction)
         return Recipe(
-            self.code_size, _network(self), corruption=self._corruption(reconstruction), reconstruction=reconstruction
+            self.code_size,
+            network_for(self, facts),
+            corruption=self._corruption(reconstruction),
+            reconstruction=reconstruction,
         )
 
     def _corruption(self, reconstruction: Reconstruction) -> Corruption:
@@ -152,11 +156,11 @@ class SparseAutoencoder(hyperparameters.Sparse, BaseAutoencoder):
     True
     """
 
-    def recipe(self, row_shape: tuple[int, ...]) -> Recipe:
+    def recipe(self, facts: Facts) -> Recipe:
         """A penalty on the code, or a bottleneck that keeps few units."""
         reconstruction = reconstruction_of(self.reconstruction)
         code_activation = self.code_activation or {"l1": "relu", "kl": "sigmoid"}.get(self.sparsity, "linear")
-        network = self.network or taken_from(self, parts.Dense, code_activation=code_activation)
+        network = network_for(self, facts, code_activation=code_activation)
         bottleneck, penalties = self._sparsity()
         return Recipe(self.code_size, network, bottleneck, reconstruction=reconstruction, penalties=penalties)
 
@@ -183,18 +187,13 @@ class ContractiveAutoencoder(hyperparameters.Contractive, BaseAutoencoder):
     'closed'
     """
 
-    def recipe(self, row_shape: tuple[int, ...]) -> Recipe:
+    def recipe(self, facts: Facts) -> Recipe:
         """The penalty on the Jacobian."""
         reconstruction = reconstruction_of(self.reconstruction)
         penalties = (parts.Contraction(self.contraction),)
-        return Recipe(self.code_size, _network(self), reconstruction=reconstruction, penalties=penalties)
+        return Recipe(self.code_size, network_for(self, facts), reconstruction=reconstruction, penalties=penalties)
 
     @property
     def contraction_method_(self) -> str:
         """How the norm of the Jacobian is computed: ``"closed"``, ``"autograd"`` or ``"hutchinson"``."""
         return parts.Contraction(self.contraction).method_for(self.encoder_, math.prod(self.code_shape_))
-
-
-def _network(estimator: hyperparameters.Networked) -> Network:
-    """Give the network of a variation: its own, or dense layers."""
-    return estimator.network or taken_from(estimator, parts.Dense)

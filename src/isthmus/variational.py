@@ -15,8 +15,9 @@ from isthmus import evidence, hyperparameters, parts
 from isthmus.errors import CollapseWarning, ParameterError
 from isthmus.estimator import BaseAutoencoder
 from isthmus.module import built
-from isthmus.params import documented, taken_from
-from isthmus.recipe import Recipe, reconstruction_of
+from isthmus.params import documented
+from isthmus.recipe import Recipe, network_for, reconstruction_of
+from isthmus.records import Facts
 from isthmus.sources import Rows, predictions_size
 from isthmus.training import Trainer
 from isthmus.validation import checked_rows
@@ -57,7 +58,7 @@ class VariationalAutoencoder(hyperparameters.Variational, BaseAutoencoder):
 
     _arrays = ("kl_per_unit_",)
 
-    def recipe(self, row_shape: tuple[int, ...]) -> Recipe:
+    def recipe(self, facts: Facts) -> Recipe:
         """A normal bottleneck, and the divergence from the prior as penalty."""
         if self.n_importance > 1 and (self.beta != 1 or self.warmup or self.free_bits):
             raise ParameterError(
@@ -70,7 +71,7 @@ class VariationalAutoencoder(hyperparameters.Variational, BaseAutoencoder):
         weight = parts.Ramp(0.0, self.beta, share=self.warmup) if self.warmup else self.beta
         return Recipe(
             self.code_size,
-            self.network or taken_from(self, parts.Dense),
+            network_for(self, facts),
             parts.Gaussian(),
             reconstruction=reconstruction,
             penalties=(parts.Divergence(weight, free_bits=self.free_bits),),

@@ -11,7 +11,7 @@ from torch import Generator, nn
 
 from isthmus import hyperparameters
 from isthmus.errors import DataError
-from isthmus.params import like, part
+from isthmus.params import OneOf, like, param, part
 from isthmus.parts import layers
 
 _CONVOLUTION = {1: nn.Conv1d, 2: nn.Conv2d}
@@ -44,7 +44,7 @@ class Dense(_Initialised):
     hidden: Sequence[int] = like(hyperparameters.Dense, "hidden", kw_only=False)
     activation: str = like(hyperparameters.Dense, "activation")
     code_activation: str = like(hyperparameters.Dense, "code_activation")
-    output_activation: str = like(hyperparameters.Dense, "output_activation")
+    output_activation: str = param("linear", OneOf(hyperparameters.ACTIVATIONS), "Activation of the last layer.")
 
     def layout(self, row_shape: tuple[int, ...]) -> tuple[int, ...]:
         """A row is seen as one flat vector."""
@@ -90,7 +90,7 @@ class Convolutional(_Initialised):
     kernel_size: int = like(hyperparameters.Convolutional, "kernel_size")
     activation: str = like(hyperparameters.Convolutional, "activation")
     code_activation: str | None = like(hyperparameters.Convolutional, "code_activation")
-    output_activation: str = like(hyperparameters.Convolutional, "output_activation")
+    output_activation: str = param("linear", OneOf(hyperparameters.ACTIVATIONS), "Activation of the last layer.")
     image_shape: Sequence[int] | None = like(hyperparameters.Convolutional, "image_shape")
 
     def layout(self, row_shape: tuple[int, ...]) -> tuple[int, ...]:

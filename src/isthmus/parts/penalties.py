@@ -83,9 +83,7 @@ def divergences(latent: NormalLatent) -> Tensor:
 def normal(latent: Latent) -> NormalLatent:
     """Refuse a code without a distribution."""
     if not isinstance(latent, NormalLatent):
-        raise ParameterError(
-            "the penalty Divergence and log-likelihoods need bottleneck=Gaussian(); this model has a Point"
-        )
+        raise ParameterError("the penalty Divergence and log-likelihoods need bottleneck=Gaussian()")
     return latent
 
 

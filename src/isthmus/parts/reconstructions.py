@@ -175,7 +175,7 @@ def _check_unit_range(low: float, high: float, name: str) -> None:
         )
 
 
-BY_NAME: dict[str, Reconstruction] = {
+BY_NAME: dict[str, Reconstruction | GaussianLikelihood] = {
     "squared": SquaredError(),
     "bernoulli": Bernoulli(),
     "continuous_bernoulli": ContinuousBernoulli(),

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from isthmus import hyperparameters
 from isthmus.errors import ParameterError
-from isthmus.params import like, part
+from isthmus.params import OneOf, like, param, part
 from isthmus.parts import layers
 from isthmus.parts.networks import Dense
 from isthmus.parts.schedules import Exponential
@@ -32,7 +32,7 @@ class Selecting:
 
     hidden: Sequence[int] = like(hyperparameters.Concrete, "hidden", kw_only=False)
     activation: str = like(hyperparameters.Concrete, "activation")
-    output_activation: str = like(hyperparameters.Concrete, "output_activation")
+    output_activation: str = param("linear", OneOf(hyperparameters.ACTIVATIONS), "Activation of the last layer.")
     start_temperature: float = like(hyperparameters.Concrete, "start_temperature")
     end_temperature: float = like(hyperparameters.Concrete, "end_temperature")
 
