@@ -16,15 +16,15 @@ torch.set_num_threads(1)
 SMALL = {"max_epochs": 2, "batch_size": 16, "random_state": 0}
 
 VARIANTS = [
-    isthmus.Autoencoder(2, network=Dense((8,), activation="tanh"), reconstruction=Huber(0.5), **SMALL),
-    isthmus.ConcreteAutoencoder(2, hidden=(8,), activation="tanh", **SMALL),
-    isthmus.ContractiveAutoencoder(2, hidden=(8,), activation="tanh", **SMALL),
-    isthmus.ConvolutionalAutoencoder(2, channels=(4, 2), activation="elu", **SMALL),
-    isthmus.DenoisingAutoencoder(2, hidden=(8,), activation="tanh", **SMALL),
+    isthmus.Autoencoder(2, network=Dense((8,), activation="leaky_relu"), reconstruction=Huber(0.5), **SMALL),
+    isthmus.ConcreteAutoencoder(2, hidden=(8,), activation="leaky_relu", **SMALL),
+    isthmus.ContractiveAutoencoder(2, hidden=(8,), code_activation="leaky_relu", **SMALL),
+    isthmus.ConvolutionalAutoencoder(2, channels=(4, 2), activation="leaky_relu", **SMALL),
+    isthmus.DenoisingAutoencoder(2, hidden=(8,), activation="leaky_relu", **SMALL),
     isthmus.DenseAutoencoder(2, hidden=(8,), **SMALL),
     isthmus.LinearAutoencoder(2, **SMALL),
-    isthmus.SparseAutoencoder(2, code_activation="softplus", **SMALL),
-    isthmus.VariationalAutoencoder(2, hidden=(8,), activation="tanh", **SMALL),
+    isthmus.SparseAutoencoder(2, code_activation="leaky_relu", **SMALL),
+    isthmus.VariationalAutoencoder(2, hidden=(8,), beta=0.01, activation="leaky_relu", **SMALL),
 ]
 
 NAN, INF = math.nan, math.inf
@@ -58,7 +58,7 @@ ILLEGAL = {
     "noise": ("uniform", None, 1),
     "noise_level": NO_FACTOR,
     "optimizer": ("adamax", "", 1, None),
-    "output_activation": (*NO_ACTIVATION, None),
+    "output_activation": NO_ACTIVATION,
     "patience": NO_COUNT,
     "penalties": (None, "sparse", Point(), (Point(),), (1,)),
     "pretrain": (None, "yes", 2),

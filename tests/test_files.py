@@ -106,13 +106,12 @@ def test_a_disk_that_fails_leaves_nothing_new(tmp_path, monkeypatch, step):
     assert path.read_text() == "old"
 
 
-def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
-    steps = []
-    fsync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda file: (steps.append("sync"), fsync(file)))
-    monkeypatch.setattr(os, "replace", lambda *names: (steps.append("name"), replace(*names)))
-    write(tmp_path / "model", "text")
-    assert steps[:2] == ["sync", "name"]
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch, overwrite):
+    named, fsync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (named.append((tmp_path / "model").exists()), fsync(file)))
+    write(tmp_path / "model", "text", overwrite=overwrite)
+    assert named[0] is False
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])

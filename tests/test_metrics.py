@@ -94,6 +94,11 @@ def test_rows_that_do_not_vary_score_1_only_without_error(error, score):
     assert explained_variance([(rows, rows + error)]) == score
 
 
+def test_errors_in_a_column_that_does_not_vary_count():
+    rows = np.array([[0.0, 1.0], [0.0, 2.0], [0.0, 3.0]])
+    assert explained_variance([(rows, rows + [[1.0, 0.0]])]) == pytest.approx(1 - 3 / 2)
+
+
 def test_a_projection_on_principal_components_scores_their_ratios():
     rows = load_digits()[0].reshape(-1, 64).astype(float)
     pca = PCA(10, svd_solver="full").fit(rows)

@@ -9,14 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from isthmus import ConvolutionalAutoencoder, DenseAutoencoder, scaling
+from isthmus import Autoencoder, ConvolutionalAutoencoder, DenseAutoencoder, scaling
 from isthmus.codec import Codec
 from isthmus.errors import ModelFileError, ParameterError
 from isthmus.module import AutoencoderModule
 from isthmus.params import Number, param, part
-from isthmus.parts import AbsoluteError, Bernoulli, Convolutional, Dense, Point, SquaredError
-from isthmus.recipe import Recipe
-from isthmus.records import Schema
+from isthmus.parts import (
+    AbsoluteError,
+    Bernoulli,
+    ContinuousBernoulli,
+    Convolutional,
+    Dense,
+    Huber,
+    Point,
+    SquaredError,
+)
+from isthmus.recipe import Recipe, network_for
+from isthmus.records import Facts, Schema
 from isthmus.scaling import Scaling, learn_scaling
 from isthmus.sources import Rows, channels_first, channels_last, predictions_size
 
@@ -95,6 +104,38 @@ def test_fit_refuses_bernoulli_with_an_output_activation(cls, reconstruction):
 def test_the_other_losses_take_any_output_activation():
     for loss in (SquaredError(), AbsoluteError()):
         assert Recipe(3, Dense(output_activation="sigmoid"), reconstruction=loss).reconstruction == loss
+
+
+def test_an_estimators_network_is_made_from_its_parameters():
+    owner = DenseAutoencoder(2, hidden=(5, 4), activation="tanh", output_activation="relu")
+    expected = Dense((5, 4), activation="tanh", output_activation="relu")
+    assert network_for(owner, Facts((9,), 0.0, 1.0)) == expected
+
+
+def test_an_estimators_own_network_is_taken_as_it_is():
+    network = Dense((7,), output_activation="tanh")
+    assert network_for(Autoencoder(2, network=network), Facts((9,), 0.0, 1.0)) is network
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "reconstruction", "output"),
+    [
+        (0.0, 1.0, "squared", "sigmoid"),
+        (0.2, 0.8, Huber(0.5), "sigmoid"),
+        (-0.1, 1.0, "squared", "linear"),
+        (0.0, 1.1, "squared", "linear"),
+        (0.0, 1.0, "bernoulli", "linear"),
+        (0.0, 1.0, ContinuousBernoulli(), "linear"),
+    ],
+)
+def test_an_open_output_is_a_sigmoid_within_0_and_1_where_the_loss_brings_none(low, high, reconstruction, output):
+    model = DenseAutoencoder(2, reconstruction=reconstruction)
+    assert network_for(model, Facts((9,), low, high)).output_activation == output
+
+
+def test_the_articles_convolutional_network_ends_linear_on_pixels():
+    facts = Facts((28, 28), 0.0, 1.0)
+    assert network_for(ConvolutionalAutoencoder(), facts, Convolutional).output_activation == "linear"
 
 
 # ---------------------------------------------------------------- building

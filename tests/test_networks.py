@@ -15,6 +15,7 @@ from isthmus.errors import DataError
 from isthmus.hyperparameters import ACTIVATIONS
 from isthmus.parts import Convolutional, Dense
 from isthmus.parts.layers import activation
+from isthmus.records import Facts
 
 
 def names(network):
@@ -131,7 +132,7 @@ def test_the_articles_code_of_a_28_by_28_image_is_7_by_7():
 
 
 def test_the_estimators_default_network_is_the_parts_default():
-    assert isthmus.ConvolutionalAutoencoder().recipe((28, 28)).network == Convolutional()
+    assert isthmus.ConvolutionalAutoencoder().recipe(Facts((28, 28), 0.0, 1.0)).network == Convolutional()
 
 
 def test_a_code_size_adds_a_dense_layer_on_either_side():

@@ -113,7 +113,7 @@ def test_every_optimizer_lowers_the_loss(optimizer):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "rate"), [("adam", 1e-3), ("adamw", 1e-3), ("sgd", 1e-3), ("rmsprop", 1e-3), ("adadelta", 1.0)]
+    ("optimizer", "rate"), [("adam", 2e-3), ("adamw", 2e-3), ("sgd", 1e-3), ("rmsprop", 1e-3), ("adadelta", 1.0)]
 )
 def test_without_a_learning_rate_it_is_the_optimizers_own(optimizer, rate):
     for settings, expected in (
@@ -148,11 +148,11 @@ def test_the_learning_rate_follows_its_schedule_step_by_step(schedule, factor):
 
 def test_fit_follows_the_schedule_and_partial_fit_is_constant():
     fitted = DenseAutoencoder(2, max_epochs=4, schedule="linear", batch_size=120, **SMALL).fit(X)
-    assert [epoch.learning_rate for epoch in fitted.history_] == pytest.approx([1e-3, 0.75e-3, 0.5e-3, 0.25e-3])
+    assert [epoch.learning_rate for epoch in fitted.history_] == pytest.approx([2e-3, 1.5e-3, 1e-3, 0.5e-3])
     model = DenseAutoencoder(2, max_epochs=4, schedule="linear", **SMALL)
     for _ in range(3):
         model.partial_fit(X)
-    assert [epoch.learning_rate for epoch in model.history_] == [1e-3] * 3
+    assert [epoch.learning_rate for epoch in model.history_] == [2e-3] * 3
 
 
 # ---------------------------------------------------------------- batches and epochs
@@ -209,6 +209,7 @@ def test_numpy_numbers_are_taken_for_every_number():
     assert len(model.held_out_) == 120
 
 
+@pytest.mark.filterwarnings("ignore::isthmus.errors.CollapseWarning")
 @pytest.mark.parametrize(
     "model",
     [
@@ -294,7 +295,7 @@ def test_the_held_out_rows_are_the_fraction_drawn_once(fraction):
             return False
 
     model = DenseAutoencoder(2, max_epochs=3, random_state=0, validation_fraction=fraction)
-    model._callbacks = lambda X: [Watch()]
+    model._callbacks = lambda *_: [Watch()]
     model.fit(X)
     training, validation = seen[0]
     assert seen == [seen[0]] * 3
@@ -381,10 +382,9 @@ def test_without_held_out_rows_the_last_weights_stay():
 
 @pytest.mark.parametrize("rate", [1e6, 1e20])
 def test_divergence_names_the_epoch_the_cause_and_the_way_out(rate):
+    settings = {"learning_rate": rate, "schedule": "constant", "output_activation": "linear", "random_state": 0}
     with pytest.raises(DivergedError) as caught:
-        DenseAutoencoder(
-            2, optimizer="sgd", learning_rate=rate, schedule="constant", max_epochs=50, random_state=0
-        ).fit(X)
+        DenseAutoencoder(2, optimizer="sgd", max_epochs=50, **settings).fit(X)
     message = str(caught.value)
     assert message.startswith("training diverged in epoch 1: the loss is not finite")
     for words in ("lower learning_rate", f"{rate:.3g}", "clip_gradient", "scaling"):
@@ -516,7 +516,7 @@ def test_the_history_has_one_complete_record_an_epoch():
         assert epoch.mse == pytest.approx(epoch.loss / 12)
         assert epoch.validation_losses == {"reconstruction": epoch.validation_loss}
         assert epoch.validation_mse == pytest.approx(epoch.validation_loss / 12)
-        assert 0 < epoch.learning_rate <= 1e-3
+        assert 0 < epoch.learning_rate <= 2e-3
         assert 0 < epoch.seconds < 60
 
 

@@ -16,6 +16,9 @@ class Callback(Protocol):
     def begin(self, trainer: Trainer) -> None:
         """Called once before the first epoch."""
 
+    def epoch_began(self, trainer: Trainer) -> None:
+        """Called before each epoch."""
+
     def batch_ended(self, trainer: Trainer, rows: int) -> None:
         """Called after each training step with its number of rows."""
 
@@ -30,6 +33,9 @@ class Watcher:
     """A callback that does nothing; others override what they need."""
 
     def begin(self, trainer: Trainer) -> None:
+        """Do nothing."""
+
+    def epoch_began(self, trainer: Trainer) -> None:
         """Do nothing."""
 
     def batch_ended(self, trainer: Trainer, rows: int) -> None:
@@ -121,34 +127,31 @@ class ScikitLearnCallbacks(Watcher):
     scikit-learn's callback interface is experimental: all its calls but the one that opens a fit are here.
     """
 
-    def __init__(self, estimator: Any, X: Any) -> None:
-        self._estimator, self._X = estimator, X
+    def __init__(self, estimator: Any, X: Any, y: Any) -> None:
+        self._estimator, self._X, self._y = estimator, X, y
 
     def begin(self, trainer: Trainer) -> None:
         """Open the task of the whole fit."""
         self._fit = self._estimator._init_callback_context(max_subtasks=trainer.epochs)
-        self._fit.call_on_fit_task_begin(estimator=self._estimator, X=self._X)
-        self._open()
+        self._fit.call_on_fit_task_begin(estimator=self._estimator, X=self._X, y=self._y)
 
-    def _open(self) -> None:
+    def epoch_began(self, trainer: Trainer) -> None:
+        """Open the task of an epoch."""
         self._epoch = self._fit.subcontext(task_name="epoch")
-        self._epoch.call_on_fit_task_begin(estimator=self._estimator, X=self._X)
+        self._epoch.call_on_fit_task_begin(estimator=self._estimator, X=self._X, y=self._y)
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> bool:
-        """Close the task of this epoch and open the next one's; a callback may stop the run."""
-        stop = self._close(trainer)
-        if not stop and epoch.epoch < trainer.epochs:
-            self._open()
-        return stop
-
-    def _close(self, trainer: Trainer) -> bool:
-        state = {"module_": trainer.module}
+        """Close the task of the epoch, with a model that is ready for use; a callback may stop the run."""
+        fitted = {"module_": trainer.module, "scaling_": trainer.rows.scaling}
         return bool(
             self._epoch.call_on_fit_task_end(
-                estimator=self._estimator, X=self._X, reconstruction_attributes=lambda: state
+                estimator=self._estimator, X=self._X, y=self._y, reconstruction_attributes=lambda: fitted
             )
         )
 
     def end(self, trainer: Trainer) -> None:
         """Close the task of the whole fit."""
-        self._fit.call_on_fit_task_end(estimator=self._estimator, X=self._X)
+        fitted = {"module_": trainer.module, "scaling_": trainer.rows.scaling}
+        self._fit.call_on_fit_task_end(
+            estimator=self._estimator, X=self._X, y=self._y, reconstruction_attributes=lambda: fitted
+        )

@@ -21,6 +21,7 @@ from isthmus import metrics
 from isthmus.callbacks import BestWeights, Callback, Progress, ScikitLearnCallbacks
 from isthmus.codec import Codec
 from isthmus.devices import device_of
+from isthmus.errors import ModelFileError
 from isthmus.hyperparameters import Training
 from isthmus.module import AutoencoderModule
 from isthmus.params import check
@@ -87,7 +88,7 @@ class BaseAutoencoder(
             If the loss stops being a finite number.
         """
         trainer = self._new_trainer(X, self._held_out_fraction(), self.schedule)
-        trainer.callbacks = self._callbacks(X)
+        trainer.callbacks = self._callbacks(X, y)
         self._learn(trainer, once=False)
         return self._finish(trainer)
 
@@ -113,9 +114,9 @@ class BaseAutoencoder(
         self._learn(trainer, once=True)
         return self._finish(trainer)
 
-    def _callbacks(self, X: ArrayLike) -> list[Callback]:
+    def _callbacks(self, X: ArrayLike, y: object) -> list[Callback]:
         progress: list[Callback] = [Progress()] if self.verbose else []
-        return [*progress, BestWeights(self.patience), ScikitLearnCallbacks(self, X)]
+        return [*progress, BestWeights(self.patience), ScikitLearnCallbacks(self, X, y)]
 
     def _new_trainer(self, X: ArrayLike, validation_fraction: float, schedule: str) -> Trainer:
         """Check the parameters and the rows; build the network; draw the split and the first weights."""
@@ -265,7 +266,6 @@ class BaseAutoencoder(
         schema, scaling = self.schema_, self.scaling_
         fitted = {
             "row_shape": schema.row_shape,
-            "layout": schema.layout,
             "dtype": schema.dtype,
             "low": scaling.low,
             "high": scaling.high,
@@ -283,21 +283,28 @@ class BaseAutoencoder(
         return Saved(type(self).__name__, self.get_params(deep=False), fitted, tensors)
 
     def _restore(self, saved: Saved) -> Self:
+        """Take the state of a file, after a look at whether its pieces fit together."""
         check(self)
         tensors, fitted = dict(saved.tensors), saved.fitted
-        row_shape = tuple(fitted["row_shape"])
-        schema = Schema(row_shape, tuple(fitted["layout"]), fitted["dtype"])
-        self.scaling_ = Scaling(tensors.pop("offset"), tensors.pop("scale"), fitted["low"], fitted["high"])
+        row_shape, names = tuple(fitted["row_shape"]), [str(name) for name in fitted["feature_names_in"]]
+        self.scaling_ = Scaling(
+            tensors.pop("offset"), tensors.pop("scale"), float(fitted["low"]), float(fitted["high"])
+        )
         self.held_out_ = tensors.pop("held_out").numpy()
         for name in self._arrays:
             setattr(self, name, tensors.pop(f"array.{name}").numpy())
         weights = {name.removeprefix("module."): value for name, value in tensors.items()}
-        recipe = self.recipe(Facts(row_shape, self.scaling_.low, self.scaling_.high))
+        facts = Facts(row_shape, low, high)
+        recipe = self.recipe(facts)
+        schema = Schema(row_shape, recipe.network.layout(row_shape), str(fitted["dtype"]))
+        if int(fitted["n_features_in"]) != facts.columns or len(names) not in (0, facts.columns):
+            raise ModelFileError(f"its rows of shape {row_shape} do not fit its columns or their names")
+        self.scaling_.check_fits(facts.columns)
         self.module_ = AutoencoderModule(recipe, schema).load_weights(weights).eval()
         self.history_ = [Epoch(**epoch) for epoch in fitted["history"]]
-        self.n_iter_, self.n_features_in_ = len(self.history_), int(fitted["n_features_in"])
-        if fitted["feature_names_in"]:
-            self.feature_names_in_ = np.array(fitted["feature_names_in"], dtype=object)
+        self.n_iter_, self.n_features_in_ = len(self.history_), facts.columns
+        if names:
+            self.feature_names_in_ = np.array(names, dtype=object)
         return self
 
     def _rebuilt(self, X: ArrayLike) -> Iterator[tuple[NDArray, NDArray]]:

@@ -44,16 +44,31 @@ def replaced(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
     path = Path(path)
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{path} exists; choose another name or ask to overwrite it")
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} for the file {path.name}")
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=path.suffix[-40:], dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
         _sync(temporary)
         temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        if overwrite:
+            temporary.replace(path)
+        else:
+            _link(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _link(temporary: Path, path: Path) -> None:
+    """Move without replacing: unlike a rename, a link fails where a file has come in the meantime."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError as error:
+        raise OutputExistsError(f"{path} exists; choose another name or ask to overwrite it") from error
+    except OSError:
+        temporary.replace(path)
 
 
 def _sync(path: Path) -> None:

@@ -36,7 +36,10 @@ class Training:
     )
     batch_size: int = param(64, _COUNT, "Rows in a training step.")
     learning_rate: float | None = param(
-        None, _POSITIVE, "Step size.", none="the optimizer's own: adadelta 1.0, the others .001"
+        None,
+        _POSITIVE,
+        "Step size.",
+        none="the optimizer's own: adam and adamw .002, sgd and rmsprop .001, adadelta 1.0",
     )
     optimizer: str = param("adam", OneOf(OPTIMIZERS), "How the weights follow the gradient; sgd has momentum .9.")
     schedule: str = param("cosine", OneOf(SCHEDULES), "How the learning rate falls to zero over the epochs of a fit.")

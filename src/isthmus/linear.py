@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from isthmus.errors import ParameterError
 from isthmus.module import AutoencoderModule
 from isthmus.records import Epoch
-from isthmus.training import Trainer, tell, watched
+from isthmus.training import Trainer, begin_epoch, tell, watched
 
 WIDEST_COVARIANCE = 4_096
 _BATCH = 8_192
@@ -146,7 +146,9 @@ def solve(trainer: Trainer, earlier: Moments | None) -> tuple[Components, Moment
         Moments of all rows so far; None if there are too many columns for a covariance matrix.
     """
     started, columns = time.perf_counter(), trainer.module.schema.layout[0]
+    trainer.epochs = 1
     with watched(trainer):
+        begin_epoch(trainer)
         if columns > WIDEST_COVARIANCE:
             moments, components = None, components_of_wide(trainer, trainer.module.code_shape[0])
         else:
@@ -179,7 +181,7 @@ def _record(trainer: Trainer, components: Components, started: float) -> Epoch:
 
 def install(module: AutoencoderModule, components: Components) -> None:
     """Make a linear module project on the components and back."""
-    directions = torch.from_numpy(np.ascontiguousarray(components.directions))
+    directions = torch.from_numpy(components.directions)
     mean = torch.from_numpy(components.mean)
     encoder, decoder = _weights(module.encoder), _weights(module.decoder)
     with torch.no_grad():
@@ -203,4 +205,4 @@ def _weights(network: nn.Module) -> nn.Linear:
 
 def _signed(directions: NDArray) -> NDArray:
     """Make the largest entry of each direction positive, as scikit-learn's PCA does."""
-    return svd_flip(None, np.ascontiguousarray(directions), u_based_decision=False)[1]
+    return svd_flip(None, np.array(directions, dtype=np.float64, order="C"), u_based_decision=False)[1]

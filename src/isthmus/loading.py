@@ -65,5 +65,5 @@ def load(path: str | Path, *, device: str = "auto", classes: Iterable[type] = ()
     try:
         model: BaseAutoencoder = cls(**saved.parameters).set_params(device=device)
         return model._restore(saved)
-    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, OverflowError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError, MemoryError) as error:
         raise ModelFileError(f"{path}: {error}") from error

@@ -45,7 +45,10 @@ class Number:
         """Whether ``value`` is a number within the bounds."""
         if isinstance(value, bool) or not isinstance(value, Integral if self.integer else Real):
             return False
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            return False
         if not math.isfinite(number) or (self.odd and number % 2 != 1):
             return False
         return self.low < number < self.high if self.open else self.low <= number <= self.high
@@ -112,12 +115,14 @@ class Several:
 
     def accepts(self, value: Any) -> bool:
         """Whether ``value`` is a tuple or list of legal items."""
-        if isinstance(value, str) or not hasattr(value, "__len__") or not hasattr(value, "__iter__"):
+        if isinstance(value, str) or not getattr(value, "shape", "a list") or not hasattr(value, "__len__"):
             return False
         return self.shortest <= len(value) <= self.longest and all(self.item.accepts(item) for item in value)
 
     def parse(self, text: str) -> tuple[float | int, ...]:
         """Read items with commas between them; ``none`` or nothing is the empty sequence."""
+        if text.strip().lower() == "none":
+            return ()
         return tuple(self.item.parse(item) for item in text.split(",") if item.strip())
 
     def __str__(self) -> str:
@@ -269,14 +274,15 @@ def check(owner: Any) -> None:
 
 def documented(cls: type[T]) -> type[T]:
     """Put a numpydoc section ``Parameters``, made from the declarations, behind the summary of a class."""
-    lines = ["Parameters", "----------"]
+    lines = []
     for parameter in parameters_of(cls):
         lines.append(f"{parameter.name} : {parameter.describe()}, default={parameter.default!r}")
         lines.extend(textwrap.wrap(parameter.help, 96, initial_indent="    ", subsequent_indent="    "))
     text = inspect.cleandoc(cls.__doc__ or "")
-    first, second = text.find("\n\nAttributes\n"), text.find("\n\nExamples\n")
-    cut = next((place for place in (first, second) if place >= 0), len(text))
-    cls.__doc__ = text[:cut] + "\n\n" + "\n".join(lines) + text[cut:]
+    heads = (text.find(f"\n\n{name}\n---") for name in ("Attributes", "References", "Examples"))
+    cut = min((place for place in heads if place >= 0), default=len(text))
+    if lines:
+        cls.__doc__ = "\n".join([text[:cut], "", "Parameters", "----------", *lines]) + text[cut:]
     return cls
 
 

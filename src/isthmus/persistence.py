@@ -90,7 +90,7 @@ def read(path: Path, classes: Mapping[str, type]) -> Saved:
     try:
         parameters = {name: _decoded(value, classes) for name, value in header["parameters"].items()}
         return Saved(str(header["class"]), parameters, dict(header["fitted"]), tensors)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         if isinstance(error, ModelFileError):
             raise ModelFileError(f"{path}: {error}") from error
         raise ModelFileError(f"{path}: its header is damaged ({type(error).__name__}: {error})") from error
@@ -102,7 +102,7 @@ def _header(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
     try:
         header = json.loads(metadata[_KEY])
         version = int(header["format"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
         raise ModelFileError(f"{path}: its header is damaged ({type(error).__name__}: {error})") from error
     if version > FORMAT:
         raise ModelFileError(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import ClassVar
 
 import numpy as np
+import torch
 
 from isthmus import hyperparameters, linear, parts
+from isthmus.codec import Codec
 from isthmus.errors import ParameterError
 from isthmus.estimator import BaseAutoencoder
 from isthmus.linear import Components, Moments
@@ -23,8 +26,8 @@ _LINEAR_CODE = 32
 class LinearAutoencoder(hyperparameters.Linear, BaseAutoencoder):
     """Autoencoder without activations: principal component analysis, solved exactly or learned.
 
-    With ``scaling="auto"`` the columns are centred and, for ``solver="gradient"``, divided by one number: the
-    components are those of X itself. The exact solver uses every row, holds none out, and has no epochs.
+    With ``scaling="auto"`` the columns are centred and divided by one number: the components and the codes are
+    those of X itself. The exact solver uses every row, holds none out, and has no epochs.
 
     Attributes
     ----------
@@ -63,9 +66,15 @@ class LinearAutoencoder(hyperparameters.Linear, BaseAutoencoder):
         return Recipe(self.code_size or min(_LINEAR_CODE, facts.columns), parts.Dense((), output_activation="linear"))
 
     def _scaling_choice(self) -> str:
-        if self.scaling != "auto":
-            return self.scaling
-        return "centre" if self.solver == "exact" else "whole"
+        return "whole" if self.scaling == "auto" else self.scaling
+
+    def _codec(self) -> Codec:
+        """Give codes in the units of X where one number scales all columns."""
+        codec = super()._codec()
+        if self.scaling_.scale.numel() > 1:
+            return codec
+        units = dataclasses.replace(self.scaling_, offset=torch.zeros(1).double())
+        return dataclasses.replace(codec, code_scaling=units)
 
     def _held_out_fraction(self) -> float:
         return 0.0 if self.solver == "exact" else self.validation_fraction

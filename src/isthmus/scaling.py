@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from isthmus.errors import DataError
+from isthmus.errors import DataError, ModelFileError
 
 _BLOCK_BYTES = 2**26
-_WIDE = (torch.float64, torch.int64, torch.int32)
+_WIDE = (torch.float64, torch.int64, torch.int32, torch.uint64, torch.uint32)
+_LARGEST = float(np.finfo(np.float32).max)
 OffsetAndScale = tuple[NDArray, NDArray]
 
 
@@ -56,6 +58,15 @@ class Scaling:
             scaled.div_(self.scale.to(scaled))
         return scaled.to(torch.float32).reshape(shape)
 
+    def check_fits(self, columns: int) -> None:
+        """Refuse tensors that are not one number, or one for each column, of float64."""
+        for name, value in (("offset", self.offset), ("scale", self.scale)):
+            if value.dtype != torch.float64 or value.shape not in ((1,), (columns,)):
+                shape = tuple(value.shape)
+                raise ModelFileError(
+                    f"its tensor {name} is {value.dtype} {shape}, not float64 of 1 or {columns} numbers"
+                )
+
     def of_columns(self, columns: Tensor) -> Scaling:
         """Give the scaling of some columns alone."""
         if self.scale.numel() == 1 and self.offset.numel() == 1:
@@ -80,20 +91,20 @@ def learn_scaling(X: NDArray, order: NDArray, how: str) -> Scaling:
         All rows.
     order : ndarray of int
         The rows to learn from.
-    how : {"auto", "none", "minmax", "standard", "centre", "whole"}
-        See the parameter ``scaling``; ``centre`` subtracts the columns' means, ``whole`` also divides all
-        columns by one number: both leave the principal components as they are.
+    how : {"auto", "none", "minmax", "standard", "whole"}
+        See the parameter ``scaling``; ``whole`` subtracts the columns' means and divides all columns by one
+        number, which leaves the principal components as they are.
 
     Raises
     ------
     DataError
-        If the variance of X is beyond the range of float64.
+        If X has numbers beyond the range of float32.
     """
     low, high = _ranges(X, order)
+    if low.min() < -_LARGEST or high.max() > _LARGEST:
+        raise DataError(f"X reaches from {low.min():.3g} to {high.max():.3g}, beyond float32; divide it first")
     name = _automatic(X, low.min(), high.max()) if how == "auto" else how
     offset, scale = _LEARN[name](X, order)
-    if not (np.isfinite(offset).all() and np.isfinite(scale).all()):
-        raise DataError(f"X reaches from {low.min():.3g} to {high.max():.3g}: its variance overflows; divide it first")
     offset, scale = offset.astype(np.float64), np.where(scale == 0, 1, scale).astype(np.float64)
     scaled_low, scaled_high = ((low - offset) / scale).min(), ((high - offset) / scale).max()
     return Scaling(torch.from_numpy(offset), torch.from_numpy(scale), float(scaled_low), float(scaled_high))
@@ -130,13 +141,14 @@ def _by_deviation(X: NDArray, order: NDArray) -> OffsetAndScale:
     return mean, np.sqrt(variance)
 
 
-def _centred(X: NDArray, order: NDArray) -> OffsetAndScale:
-    return _moments(X, order)[0], np.ones(1)
-
-
 def _as_a_whole(X: NDArray, order: NDArray) -> OffsetAndScale:
-    mean, variance = _moments(X, order)
-    return mean, np.sqrt(variance.mean(keepdims=True))
+    mean, squares = np.zeros(math.prod(X.shape[1:])), 0.0
+    for block in blocks(X, order):
+        mean += block.reshape(len(block), -1).sum(axis=0, dtype=np.float64) / len(order)
+    for block in blocks(X, order):
+        centred = block.reshape(len(block), -1) - mean.astype(np.float64 if X.itemsize > 2 else np.float32)
+        squares += float(np.square(centred, out=centred).sum(dtype=np.float64))
+    return mean, np.sqrt([squares / (len(order) * len(mean))])
 
 
 _LEARN: dict[str, Callable[[NDArray, NDArray], OffsetAndScale]] = {
@@ -144,7 +156,6 @@ _LEARN: dict[str, Callable[[NDArray, NDArray], OffsetAndScale]] = {
     "type": _by_type,
     "minmax": _by_range,
     "standard": _by_deviation,
-    "centre": _centred,
     "whole": _as_a_whole,
 }
 
@@ -160,9 +171,8 @@ def _ranges(X: NDArray, order: NDArray) -> OffsetAndScale:
 def _moments(X: NDArray, order: NDArray) -> tuple[NDArray, NDArray]:
     """Give the mean and the variance of each column; a column of one value has a variance of zero."""
     scaler = StandardScaler()
-    with np.errstate(over="ignore", invalid="ignore"):
-        for block in blocks(X, order):
-            scaler.partial_fit(block.reshape(len(block), -1).astype(np.float64))
+    for block in blocks(X, order):
+        scaler.partial_fit(block.reshape(len(block), -1).astype(np.float64))
     constant = scaler.scale_ == 1.0
     return scaler.mean_, np.where(constant & (scaler.var_ != 1.0), 0.0, scaler.var_)
 

@@ -41,8 +41,17 @@ class Rows:
     def batches(self, order: NDArray, batch_size: int) -> Iterator[Tensor]:
         """Yield scaled batches of the rows in ``order``; the last one may be short."""
         for block in blocks(self.array, order, batch_size):
-            for batch in torch.from_numpy(block).to(self.device).split(batch_size):
+            for batch in tensor_of(block).to(self.device).split(batch_size):
                 yield channels_first(self.scaling.apply(batch), self.schema.layout)
+
+
+def tensor_of(array: NDArray) -> Tensor:
+    """View an array as a tensor; types that torch does not know are converted to their nearest."""
+    if array.dtype.itemsize > 8:
+        array = array.astype(np.float64)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return torch.from_numpy(array)
 
 
 def channels_first(rows: Tensor, layout: tuple[int, ...]) -> Tensor:

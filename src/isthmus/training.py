@@ -31,6 +31,7 @@ _OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
     "adadelta": optim.Adadelta,
     "rmsprop": optim.RMSprop,
 }
+_RATES = {"adam": 2e-3, "adamw": 2e-3, "sgd": 1e-3, "adadelta": 1.0, "rmsprop": 1e-3}
 _SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda progress: 1.0,
     "linear": lambda progress: 1 - progress,
@@ -40,7 +41,7 @@ _SCHEDULES: dict[str, Callable[[float], float]] = {
 
 def optimizer_for(module: nn.Module, settings: Training) -> optim.Optimizer:
     """Make the optimizer that the settings name, at its own learning rate if they give none."""
-    rate = settings.learning_rate or (1.0 if settings.optimizer == "adadelta" else 1e-3)
+    rate = settings.learning_rate or _RATES[settings.optimizer]
     return _OPTIMIZERS[settings.optimizer](module.parameters(), lr=rate, weight_decay=settings.weight_decay)
 
 
@@ -90,6 +91,8 @@ class Trainer:
         How the learning rate falls.
     callbacks : sequence of Callback
         What watches.
+    epochs : int
+        Epochs to train; 0 stands for what the settings ask for.
     """
 
     module: AutoencoderModule
@@ -100,22 +103,24 @@ class Trainer:
     state: TrainingState
     schedule: str
     callbacks: Sequence[Callback] = ()
+    epochs: int = 0
+
+    def __post_init__(self) -> None:
+        asked = int(self.settings.max_epochs or 0)
+        self.epochs = self.epochs or asked or max(_LEAST_EPOCHS, math.ceil(_LEAST_STEPS / self.steps))
 
     @property
     def steps(self) -> int:
         """Training steps in an epoch."""
-        return -(-len(self.training) // self.settings.batch_size)
-
-    @property
-    def epochs(self) -> int:
-        """Epochs that the settings ask for."""
-        return self.settings.max_epochs or max(_LEAST_EPOCHS, -(-_LEAST_STEPS // self.steps))
+        return math.ceil(len(self.training) / self.settings.batch_size)
 
     def run(self) -> None:
         """Train until the epochs are over, a callback stops, or the user interrupts."""
         with watched(self):
-            while len(self.state.history) < self.epochs and not tell(self, self.run_epoch()):
-                pass
+            while len(self.state.history) < self.epochs:
+                begin_epoch(self)
+                if tell(self, self.run_epoch()):
+                    break
 
     def run_epoch(self) -> Epoch:
         """Learn from every training row once, then measure on the held-out ones."""
@@ -143,7 +148,7 @@ class Trainer:
     def _learn(self) -> _Totals:
         totals = _Totals()
         order = self.training[self.state.shuffler.permutation(len(self.training))]
-        batches = self.rows.batches(order, self.settings.batch_size)
+        batches = self.rows.batches(order, int(self.settings.batch_size))
         self.module.train()
         for step, batch in enumerate(batches, start=len(self.state.history) * self.steps):
             progress = min(1.0, step / (self.epochs * self.steps))
@@ -199,6 +204,12 @@ def watched(trainer: Trainer) -> Iterator[None]:
         trainer.module.eval()
         for callback in trainer.callbacks:
             callback.end(trainer)
+
+
+def begin_epoch(trainer: Trainer) -> None:
+    """Tell the callbacks that an epoch begins."""
+    for callback in trainer.callbacks:
+        callback.epoch_began(trainer)
 
 
 def tell(trainer: Trainer, epoch: Epoch) -> bool:

@@ -35,6 +35,8 @@ def checked_rows(estimator: Any, X: ArrayLike, *, reset: bool) -> NDArray:
     """
     if hasattr(X, "detach"):
         X = X.detach().cpu().numpy()
+    if isinstance(X, list | tuple):
+        X = np.asarray(X)
     options: dict[str, Any] = {"dtype": "numeric", "allow_nd": True, "ensure_all_finite": False}
     images = getattr(X, "ndim", 2) > 2
     if images or not (reset or len(estimator.schema_.row_shape) == 1):
@@ -53,13 +55,15 @@ def checked_rows(estimator: Any, X: ArrayLike, *, reset: bool) -> NDArray:
 
 def checked_codes(codes: ArrayLike, code_shape: tuple[int, ...]) -> NDArray:
     """Give codes as a float32 array of shape (n, numbers in a code)."""
-    array = check_array(codes, dtype=np.float32, ensure_all_finite=False, input_name="codes")
+    array = check_array(codes, dtype="numeric", ensure_all_finite=False, input_name="codes")
     _check_finite(array, "codes")
+    if array.dtype.kind == "f" and np.abs(array).max() > np.finfo(np.float32).max:
+        raise DataError(f"codes reach {np.abs(array).max():.3g}, beyond float32; they are no codes of this model")
     if array.shape[1] != math.prod(code_shape):
         raise DataError(
             f"codes have {array.shape[1]} columns, but the codes of this model have {math.prod(code_shape)}"
         )
-    return array
+    return array.astype(np.float32)
 
 
 def _shape_differs(shape: tuple[int, ...], fitted: tuple[int, ...]) -> str:

@@ -53,7 +53,7 @@ class Dense(_Initialised):
     def build(self, layout: tuple[int, ...], code_size: int | None, heads: int) -> tuple[nn.Module, nn.Module]:
         """Build the two stacks; several heads (the parameters of a distribution) are linear."""
         size = layout[0] if code_size is None else code_size
-        widths = (layout[0], *self.hidden)
+        widths = (layout[0], *map(int, self.hidden))
         last = self.code_activation if heads == 1 else "linear"
         return (
             self._stack((*widths, size * heads), last),
@@ -106,7 +106,7 @@ class Convolutional(_Initialised):
     def build(self, layout: tuple[int, ...], code_size: int | None, heads: int) -> tuple[nn.Module, nn.Module]:
         """Build the stages, with a dense layer on either side of a code of ``code_size`` numbers."""
         sizes = _halvings(layout[:-1], len(self.channels))
-        widths = (layout[-1], *self.channels)
+        widths = (layout[-1], *map(int, self.channels))
         code_activation = "linear" if heads > 1 else self._code_activation(code_size)
         if code_size is None:
             encoder = self._down((*widths[:-1], widths[-1] * heads), len(sizes[0]), code_activation)

@@ -46,4 +46,4 @@ class Exponential:
 
 def value_at(value: float | Ramp | Exponential, progress: float) -> float:
     """Give a number as it is, and a schedule's value."""
-    return value if isinstance(value, float | int) else value.at(progress)
+    return value.at(progress) if isinstance(value, Ramp | Exponential) else float(value)
