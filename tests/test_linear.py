@@ -117,10 +117,11 @@ def test_the_reconstruction_and_its_error_are_pcas(solved):
         assert model.score(X) == pytest.approx(pca.explained_variance_ratio_.sum(), rel=1e-4)
 
 
-def test_the_loss_is_the_variance_that_is_left(solved):
+def test_the_loss_is_the_variance_that_is_left_in_scaled_units(solved):
     X, model, pca = solved
     (epoch,) = model.history_
     left = np.var(X.astype(np.float64), axis=0).sum() - pca.explained_variance_.sum() * (len(X) - 1) / len(X)
+    left /= model.scaling_.scale.item() ** 2
     assert epoch.loss == pytest.approx(left, rel=1e-3)
     assert epoch.mse == pytest.approx(left / X.shape[1], rel=1e-3)
     assert model.n_iter_ == 1

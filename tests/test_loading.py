@@ -113,8 +113,8 @@ DAMAGE = {
     "illegal parameter of a part": (lambda h, t: network(h)["parameters"].update(activation="swish"), "activation"),
     "endless parameter": (lambda h, t: h["parameters"].update(batch_size=10**400),),
     "endless parameter of a part": (lambda h, t: network(h)["parameters"].update(hidden={"tuple": [10**400]}),),
-    "no layout": (lambda h, t: h["fitted"].update(layout=[]),),
-    "another layout": (lambda h, t: h["fitted"].update(row_shape=[3, 5]),),
+    "no shape": (lambda h, t: h["fitted"].update(row_shape=[]),),
+    "another shape": (lambda h, t: h["fitted"].update(row_shape=[3, 5]),),
     "another number of columns": (lambda h, t: h["fitted"].update(n_features_in=7),),
     "too few names": (lambda h, t: h["fitted"].update(feature_names_in=["x0"]),),
     "extra tensor": (lambda h, t: t.update(extra=torch.zeros(1)), "extra"),
@@ -129,14 +129,13 @@ ENDLESS = {
             network(h)["parameters"].update(hidden={"tuple": [10**9]}),
             h["parameters"].update(code_size=10**12),
         ),
-        lambda h, t: h["fitted"].update(row_shape=[10**12], layout=[10**12], n_features_in=10**12),
-        lambda h, t: h["fitted"].update(layout=[10**12]),
+        lambda h, t: h["fitted"].update(row_shape=[10**12], n_features_in=10**12, feature_names_in=[]),
     ),
     "ConvolutionalAutoencoder": (
         lambda h, t: h["parameters"].update(channels={"tuple": [10**9, 10**9]}),
         lambda h, t: h["parameters"].update(kernel_size=10**9 + 1),
         lambda h, t: h["parameters"].update(image_shape={"tuple": [10**6, 10**6]}),
-        lambda h, t: h["fitted"].update(row_shape=[10**6, 10**6], layout=[10**6, 10**6, 1]),
+        lambda h, t: h["fitted"].update(row_shape=[10**6, 10**6], n_features_in=10**12, feature_names_in=[]),
     ),
 }
 

@@ -96,7 +96,7 @@ def test_rows_that_do_not_vary_score_1_only_without_error(error, score):
 
 def test_errors_in_a_column_that_does_not_vary_count():
     rows = np.array([[0.0, 1.0], [0.0, 2.0], [0.0, 3.0]])
-    assert explained_variance([(rows, rows + [[1.0, 0.0]])]) == pytest.approx(1 - 3 / 2)
+    assert explained_variance([(rows, rows + np.array([1.0, 0.0]))]) == pytest.approx(1 - 3 / 2)
 
 
 def test_a_projection_on_principal_components_scores_their_ratios():

@@ -29,7 +29,7 @@ from isthmus.persistence import Saved, write
 from isthmus.recipe import Recipe
 from isthmus.records import Epoch, Facts, Schema
 from isthmus.scaling import Scaling, learn_scaling
-from isthmus.sources import Rows
+from isthmus.sources import Rows, predictions_size
 from isthmus.summary import summary_of
 from isthmus.training import Trainer, TrainingState, optimizer_for
 from isthmus.validation import checked_codes, checked_rows
@@ -133,6 +133,7 @@ class BaseAutoencoder(
         weights = torch.Generator().manual_seed(int(random.randint(2**31)))
         module = AutoencoderModule(recipe, schema).materialise(weights).to(device_of(self.device))
         rows = Rows(array, schema, scaling, device_of(self.device))
+        module.start_at(next(rows.batches(training, predictions_size(schema))))
         return Trainer(module, self, rows, training, validation, self._state(module, random), schedule)
 
     def _old_trainer(self, X: ArrayLike) -> Trainer:
@@ -287,9 +288,8 @@ class BaseAutoencoder(
         check(self)
         tensors, fitted = dict(saved.tensors), saved.fitted
         row_shape, names = tuple(fitted["row_shape"]), [str(name) for name in fitted["feature_names_in"]]
-        self.scaling_ = Scaling(
-            tensors.pop("offset"), tensors.pop("scale"), float(fitted["low"]), float(fitted["high"])
-        )
+        low, high = float(fitted["low"]), float(fitted["high"])
+        self.scaling_ = Scaling(tensors.pop("offset"), tensors.pop("scale"), low, high)
         self.held_out_ = tensors.pop("held_out").numpy()
         for name in self._arrays:
             setattr(self, name, tensors.pop(f"array.{name}").numpy())

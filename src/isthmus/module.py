@@ -10,7 +10,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from isthmus.errors import ModelFileError
+from isthmus.parts import layers
 from isthmus.parts.penalties import normal
+from isthmus.parts.reconstructions import UNIT_RANGE
 from isthmus.recipe import Recipe
 from isthmus.records import NormalLatent, Pass, Schema
 
@@ -59,6 +61,11 @@ class AutoencoderModule(nn.Module):
             self.reconstruction.reset_parameters()
         self.constrain()
         return self._laid_out()
+
+    def start_at(self, rows: Tensor) -> None:
+        """Let the decoder's first answer be the mean of some scaled rows."""
+        logits = isinstance(self.recipe.reconstruction, UNIT_RANGE)
+        layers.start_at(self.decoder, rows.mean(dim=0), logits=logits)
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> AutoencoderModule:
         """Take the weights of a file, after a look at their names, shapes and types."""

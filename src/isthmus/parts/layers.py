@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -21,7 +21,7 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 ELEMENTWISE = tuple(_ACTIVATIONS.values())
 _RECTIFIERS = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Softplus)
-_FEW, _BLUR = 4, 0.3
+_FEW, _BLUR, _EDGE = 4, 0.3, 0.02
 _WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
 
 
@@ -51,6 +51,32 @@ def initialise(network: nn.Module, generator: Generator) -> None:
             _start_as_blur(layer)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
+
+
+def start_at(decoder: nn.Module, mean: Tensor, *, logits: bool) -> None:
+    """Set the last bias of a stack so that its answer starts at a mean.
+
+    A sigmoid that starts at one half before rows that are mostly black is pushed into saturation before
+    anything else is learned, and stays there.
+
+    Parameters
+    ----------
+    decoder : Module
+        A stack that ends in a layer with weights, or in a sigmoid behind one; others are left alone.
+    mean : Tensor of shape (columns,) or (channels, ...)
+        Mean of the scaled rows.
+    logits : bool
+        Whether the loss applies a sigmoid to the decoder's output.
+    """
+    if not isinstance(decoder, nn.Sequential) or len(decoder) == 0:
+        return
+    sigmoid = isinstance(decoder[-1], nn.Sigmoid)
+    last = decoder[-2] if sigmoid and len(decoder) > 1 else decoder[-1]
+    if not isinstance(last, _WEIGHTED) or last.bias is None:
+        return
+    target = mean if isinstance(last, nn.Linear) else mean.flatten(1).mean(dim=1)
+    with torch.no_grad():
+        last.bias.copy_(torch.logit(target, eps=_EDGE) if sigmoid or logits else target)
 
 
 def _start_as_blur(layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> None:
