@@ -25,7 +25,7 @@ from isthmus.errors import ModelFileError
 from isthmus.hyperparameters import Training
 from isthmus.module import AutoencoderModule
 from isthmus.params import check
-from isthmus.persistence import Saved, write
+from isthmus.persistence import Saved, shaped, write
 from isthmus.recipe import Recipe
 from isthmus.records import Epoch, Facts, Schema
 from isthmus.scaling import Scaling, learn_scaling
@@ -44,7 +44,7 @@ class BaseAutoencoder(
     module_: AutoencoderModule
     scaling_: Scaling
 
-    _arrays: ClassVar[tuple[str, ...]] = ()
+    _arrays: ClassVar[dict[str, tuple[str, ...]]] = {}
 
     @abstractmethod
     def recipe(self, facts: Facts) -> Recipe:
@@ -122,7 +122,7 @@ class BaseAutoencoder(
         """Check the parameters and the rows; build the network; draw the split and the first weights."""
         check(self)
         array = checked_rows(self, X, reset=True)
-        random = check_random_state(self.random_state)
+        random = self._random()
         order = random.permutation(len(array))
         held_out = int(len(array) * validation_fraction)
         training, validation = np.sort(order[held_out:]), np.sort(order[:held_out])
@@ -143,10 +143,14 @@ class BaseAutoencoder(
         module = self.module_.to(device_of(self.device))
         state = getattr(self, "_training_state", None)
         if state is None:
-            state = self._state(module, check_random_state(self.random_state))
+            state = self._state(module, self._random())
             state.history = self.history_
         rows = Rows(array, self.schema_, self.scaling_, device_of(self.device))
         return Trainer(module, self, rows, np.arange(len(array)), np.arange(0), state, "constant")
+
+    def _random(self) -> np.random.RandomState:
+        """Give the source of chance; without a seed a new one, never numpy's global one."""
+        return np.random.RandomState() if self.random_state is None else check_random_state(self.random_state)
 
     def _state(self, module: AutoencoderModule, random: np.random.RandomState) -> TrainingState:
         noise = torch.Generator(device_of(self.device)).manual_seed(int(random.randint(2**31)))
@@ -290,9 +294,9 @@ class BaseAutoencoder(
         row_shape, names = tuple(fitted["row_shape"]), [str(name) for name in fitted["feature_names_in"]]
         low, high = float(fitted["low"]), float(fitted["high"])
         self.scaling_ = Scaling(tensors.pop("offset"), tensors.pop("scale"), low, high)
-        self.held_out_ = tensors.pop("held_out").numpy()
-        for name in self._arrays:
-            setattr(self, name, tensors.pop(f"array.{name}").numpy())
+        held_out = tensors.pop("held_out")
+        self.held_out_ = shaped("held_out", held_out, torch.int64, held_out.shape[:1]).numpy()
+        arrays = {name: tensors.pop(f"array.{name}") for name in self._arrays}
         weights = {name.removeprefix("module."): value for name, value in tensors.items()}
         facts = Facts(row_shape, low, high)
         recipe = self.recipe(facts)
@@ -301,6 +305,10 @@ class BaseAutoencoder(
             raise ModelFileError(f"its rows of shape {row_shape} do not fit its columns or their names")
         self.scaling_.check_fits(facts.columns)
         self.module_ = AutoencoderModule(recipe, schema).load_weights(weights).eval()
+        sizes = {"code": math.prod(self.code_shape_), "columns": facts.columns}
+        for name, value in arrays.items():
+            shape = tuple(sizes[size] for size in self._arrays[name])
+            setattr(self, name, shaped(name, value, torch.float64, shape).numpy())
         self.history_ = [Epoch(**epoch) for epoch in fitted["history"]]
         self.n_iter_, self.n_features_in_ = len(self.history_), facts.columns
         if names:

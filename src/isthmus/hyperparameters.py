@@ -17,10 +17,12 @@ ACTIVATIONS = ("linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "s
 OPTIMIZERS = ("adam", "adamw", "sgd", "adadelta", "rmsprop")
 SCHEDULES = ("constant", "linear", "cosine")
 RECONSTRUCTIONS = ("squared", "bernoulli", "continuous_bernoulli", "gaussian", "absolute", "huber")
+DEVICES = ("auto", "cpu", "cuda", "mps")
 SCALINGS = ("auto", "none", "minmax", "standard")
 
 _POSITIVE = Number(0, open=True)
 _COUNT = Number(1, integer=True)
+_DEEPEST = 256
 _ACTIVATION = OneOf(ACTIVATIONS)
 
 
@@ -60,7 +62,7 @@ class Training:
         "Scaling learned on the training rows, undone by inverse_transform. auto: integer images by their "
         "type's maximum, floats within [0, 1] as they are, else standardised (images as a whole, tables by column).",
     )
-    device: str = param("auto", OneOf(("auto", "cpu", "cuda", "mps")), "Where the arithmetic runs.")
+    device: str = param("auto", OneOf(DEVICES), "Where the arithmetic runs.")
     random_state: int | NumpyRandomState | None = param(
         None,
         RandomState(),
@@ -100,7 +102,7 @@ class Dense(Layers):
 
     code_size: int = param(32, _COUNT, "Numbers in the code of a row.", positional=True)
     hidden: Sequence[int] = param(
-        (128, 64), Several(_COUNT), "Widths of the encoder's hidden layers; the decoder mirrors them."
+        (128, 64), Several(_COUNT, longest=_DEEPEST), "Widths of the encoder's hidden layers; the decoder mirrors them."
     )
     code_activation: str = param("linear", _ACTIVATION, "Activation of the code.")
 
@@ -117,7 +119,9 @@ class Convolutional(Layers):
         positional=True,
     )
     channels: Sequence[int] = param(
-        (16, 1), Several(_COUNT, shortest=1), "Channels of each stage: convolution, activation, pooling by 2."
+        (16, 1),
+        Several(_COUNT, shortest=1, longest=_DEEPEST),
+        "Channels of each stage: convolution, activation, pooling by 2.",
     )
     kernel_size: int = param(3, Number(1, integer=True, odd=True), "Width of the convolutions, in pixels.")
     code_activation: str | None = param(

@@ -107,7 +107,17 @@ def components_of_wide(trainer: Trainer, k: int) -> Components:
     rows -= mean.astype(np.float32)
     _, values, directions = randomized_svd(rows, k, n_iter=7, random_state=trainer.state.shuffler, flip_sign=False)
     total = float(np.square(rows, dtype=np.float64).sum())
-    return Components(_signed(directions), values.astype(np.float64) ** 2, total, mean, len(rows))
+    scatter = np.zeros(k)
+    scatter[: len(values)] = values.astype(np.float64) ** 2
+    return Components(_signed(_completed(directions, k)), scatter, total, mean, len(rows))
+
+
+def _completed(directions: NDArray, k: int) -> NDArray:
+    """Add orthonormal directions where there are fewer rows than directions wanted."""
+    columns = directions.shape[1]
+    more = np.eye(k - len(directions), columns)
+    basis = np.linalg.qr(np.vstack([directions, more]).T)[0].T
+    return np.vstack([directions, basis[len(directions) :]])
 
 
 def components_within(trainer: Trainer) -> Components:

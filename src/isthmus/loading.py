@@ -7,8 +7,9 @@ from pathlib import Path
 
 from isthmus import variants
 from isthmus.concrete import ConcreteAutoencoder
-from isthmus.errors import ModelFileError
+from isthmus.errors import ModelFileError, ParameterError
 from isthmus.estimator import BaseAutoencoder
+from isthmus.hyperparameters import DEVICES
 from isthmus.persistence import read
 from isthmus.principal import LinearAutoencoder
 from isthmus.variational import VariationalAutoencoder
@@ -58,6 +59,8 @@ def load(path: str | Path, *, device: str = "auto", classes: Iterable[type] = ()
     (1797, 2)
     """
     path = Path(path)
+    if device not in DEVICES:
+        raise ParameterError(f"device must be one of {', '.join(DEVICES)}; got {device!r}")
     saved = read(path, {cls.__name__: cls for cls in classes})
     cls = {cls.__name__: cls for cls in ESTIMATORS}.get(saved.name)
     if cls is None:

@@ -37,8 +37,8 @@ def explained_variance(pairs: Iterable[tuple[NDArray, NDArray]]) -> float:
 
     It is 1 - sum (x - y)^2 / sum (x - mean)^2 over all rows and columns, with each column's own mean: 1 is
     perfect, 0 is as good as the mean, and a projection on principal components scores the sum of their
-    ``explained_variance_ratio_`` on the rows they were fitted on. It equals scikit-learn's
-    ``r2_score(..., multioutput="variance_weighted")``.
+    ``explained_variance_ratio_`` on the rows they were fitted on. Where every column varies it
+    equals scikit-learn's ``r2_score(..., multioutput="variance_weighted")``.
 
     Parameters
     ----------

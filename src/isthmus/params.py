@@ -115,7 +115,7 @@ class Several:
 
     def accepts(self, value: Any) -> bool:
         """Whether ``value`` is a tuple or list of legal items."""
-        if isinstance(value, str) or not getattr(value, "shape", "a list") or not hasattr(value, "__len__"):
+        if not isinstance(value, tuple | list) and getattr(value, "ndim", 0) != 1:
             return False
         return self.shortest <= len(value) <= self.longest and all(self.item.accepts(item) for item in value)
 

@@ -96,6 +96,13 @@ def read(path: Path, classes: Mapping[str, type]) -> Saved:
         raise ModelFileError(f"{path}: its header is damaged ({type(error).__name__}: {error})") from error
 
 
+def shaped(name: str, value: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor:
+    """Refuse a tensor of another type or shape than it must have."""
+    if value.dtype != dtype or tuple(value.shape) != tuple(shape):
+        raise ModelFileError(f"its tensor {name} is {value.dtype} {tuple(value.shape)}, not {dtype} {tuple(shape)}")
+    return value
+
+
 def _header(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
     if not metadata or _KEY not in metadata:
         raise ModelFileError(f"{path}: a safetensors file, but not one that isthmus wrote")
@@ -104,7 +111,7 @@ def _header(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
         version = int(header["format"])
     except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
         raise ModelFileError(f"{path}: its header is damaged ({type(error).__name__}: {error})") from error
-    if version > FORMAT:
+    if not 1 <= version <= FORMAT:
         raise ModelFileError(
             f"{path}: format {version} is newer than the {FORMAT} that isthmus {__version__} reads; upgrade isthmus"
         )
@@ -130,7 +137,7 @@ def _encoded(value: Any) -> Any:
         return int(value)
     if isinstance(value, Real):
         return float(value)
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple | list | np.ndarray):
         return {"tuple": [_encoded(item) for item in value]}
     if isinstance(value, np.random.RandomState):
         return None

@@ -51,13 +51,13 @@ class LinearAutoencoder(hyperparameters.Linear, BaseAutoencoder):
     """
 
     _moments: Moments | None
-    _arrays: ClassVar[tuple[str, ...]] = (
-        "components_",
-        "explained_variance_",
-        "explained_variance_ratio_",
-        "singular_values_",
-        "mean_",
-    )
+    _arrays: ClassVar[dict[str, tuple[str, ...]]] = {
+        "components_": ("code", "columns"),
+        "explained_variance_": ("code",),
+        "explained_variance_ratio_": ("code",),
+        "singular_values_": ("code",),
+        "mean_": ("columns",),
+    }
 
     def recipe(self, facts: Facts) -> Recipe:
         """Dense layers without hidden ones and without activations."""
@@ -84,12 +84,14 @@ class LinearAutoencoder(hyperparameters.Linear, BaseAutoencoder):
             super()._learn(trainer, once=once)
             self._keep(linear.components_within(trainer), trainer.rows.scaling)
             return
-        if once and trainer.state.history and not hasattr(self, "_moments"):
+        earlier = getattr(self, "_moments", None) if once and trainer.state.history else None
+        if once and trainer.state.history and earlier is None:
             raise ParameterError(
-                "partial_fit cannot go on with a loaded LinearAutoencoder(solver='exact'): a file holds no covariance; "
-                "fit it again, or take solver='gradient'"
+                "partial_fit of LinearAutoencoder(solver='exact') cannot go on without the covariance of earlier rows, "
+                f"which a file does not hold and which is not made for more than {linear.WIDEST_COVARIANCE:,} columns; "
+                "take solver='gradient'"
             )
-        components, self._moments = linear.solve(trainer, self._moments if once and trainer.state.history else None)
+        components, self._moments = linear.solve(trainer, earlier)
         self._keep(components, trainer.rows.scaling)
 
     def _keep(self, components: Components, scaling: Scaling) -> None:

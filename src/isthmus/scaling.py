@@ -62,10 +62,11 @@ class Scaling:
         """Refuse tensors that are not one number, or one for each column, of float64."""
         for name, value in (("offset", self.offset), ("scale", self.scale)):
             if value.dtype != torch.float64 or value.shape not in ((1,), (columns,)):
-                shape = tuple(value.shape)
                 raise ModelFileError(
-                    f"its tensor {name} is {value.dtype} {shape}, not float64 of 1 or {columns} numbers"
+                    f"its tensor {name} is {value.dtype} {tuple(value.shape)}, not float64 ({columns},)"
                 )
+        if not (self.offset.isfinite().all() and self.scale.isfinite().all() and self.scale.all()):
+            raise ModelFileError("its scaling divides by zero or is not finite")
 
     def of_columns(self, columns: Tensor) -> Scaling:
         """Give the scaling of some columns alone."""
@@ -148,7 +149,9 @@ def _as_a_whole(X: NDArray, order: NDArray) -> OffsetAndScale:
     for block in blocks(X, order):
         centred = block.reshape(len(block), -1) - mean.astype(np.float64 if X.itemsize > 2 else np.float32)
         squares += float(np.square(centred, out=centred).sum(dtype=np.float64))
-    return mean, np.sqrt([squares / (len(order) * len(mean))])
+    deviation = np.sqrt(squares / (len(order) * len(mean)))
+    rounding = 10 * np.finfo(np.float64).eps * np.abs(mean).max(initial=0.0)
+    return mean, np.array([deviation if deviation > rounding else 0.0])
 
 
 _LEARN: dict[str, Callable[[NDArray, NDArray], OffsetAndScale]] = {

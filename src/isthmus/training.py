@@ -117,10 +117,15 @@ class Trainer:
     def run(self) -> None:
         """Train until the epochs are over, a callback stops, or the user interrupts."""
         with watched(self):
-            while len(self.state.history) < self.epochs:
-                begin_epoch(self)
-                if tell(self, self.run_epoch()):
-                    break
+            try:
+                while len(self.state.history) < self.epochs:
+                    begin_epoch(self)
+                    if tell(self, self.run_epoch()):
+                        break
+            except KeyboardInterrupt:
+                done = len(self.state.history)
+                message = f"interrupted after epoch {done}; the best weights so far are kept"
+                warnings.warn(message, ConvergenceWarning, stacklevel=5)
 
     def run_epoch(self) -> Epoch:
         """Learn from every training row once, then measure on the held-out ones."""
@@ -192,14 +197,11 @@ class Trainer:
 
 @contextmanager
 def watched(trainer: Trainer) -> Iterator[None]:
-    """Let the callbacks watch a block; Ctrl-C ends it with a warning and what was learned so far."""
+    """Let the callbacks watch a block, to its end or its failure."""
     for callback in trainer.callbacks:
         callback.begin(trainer)
     try:
         yield
-    except KeyboardInterrupt:
-        done = len(trainer.state.history)
-        warnings.warn(f"interrupted after epoch {done}; the best weights so far are kept", ConvergenceWarning, 4)
     finally:
         trainer.module.eval()
         for callback in trainer.callbacks:

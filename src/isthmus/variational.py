@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -56,7 +56,7 @@ class VariationalAutoencoder(hyperparameters.Variational, BaseAutoencoder):
     (3, 8, 8)
     """
 
-    _arrays = ("kl_per_unit_",)
+    _arrays: ClassVar[dict[str, tuple[str, ...]]] = {"kl_per_unit_": ("code",)}
 
     def recipe(self, facts: Facts) -> Recipe:
         """A normal bottleneck, and the divergence from the prior as penalty."""

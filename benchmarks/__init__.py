@@ -1,0 +1,1 @@
+"""Scripts behind every number in README and docs: ``python -m benchmarks.NAME``."""
