@@ -14,7 +14,7 @@ demo: .venv/installed  ## train the convolutional autoencoder on MNIST and draw 
 	$(BIN)/isthmus train mnist --model convolutional --random-state 0 --out out/demo --overwrite
 
 test: .venv/installed  ## every test but the slow ones
-	$(BIN)/pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --quiet
 
 slow: .venv/installed  ## the slow tests
 	$(BIN)/pytest -m slow
@@ -27,6 +27,7 @@ lint: .venv/installed  ## ruff and mypy
 bench: .venv/installed  ## measure what README and docs state
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.linear
+	$(BIN)/python -m benchmarks.quality
 
 clean:
 	rm -rf .venv out

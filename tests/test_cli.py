@@ -1,0 +1,151 @@
+"""The command line: every command does its work, bad input is one sentence and exit code 2."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from isthmus.cli import main
+from isthmus.cli.flags import MODELS, estimator_name
+from isthmus.cli.train import FILES
+
+QUICK = ["--max-epochs", "1", "--random-state", "0", "--no-verbose"]
+
+
+def run(*arguments):
+    """Run a command line in this process and give its exit code."""
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as end:
+        return end.code
+    return 0
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    table = folder / "rows.csv"
+    rows = np.random.RandomState(0).rand(60, 4)
+    np.savetxt(table, rows, delimiter=",", header="a,b,c,d", comments="")
+    assert run("train", table, "--code-size", 2, "--hidden", "8,4", *QUICK, "--out", folder / "out") == 0
+    return folder
+
+
+def refused(capsys, *arguments):
+    """Assert that a command line ends with one sentence and exit code 2; give the sentence."""
+    assert run(*arguments) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("isthmus: ")
+    assert shown.count("\n") == 1
+    return shown
+
+
+def test_training_writes_its_files(trained):
+    assert sorted(path.name for path in (trained / "out").iterdir()) == sorted(FILES)
+    metrics = json.loads((trained / "out" / "metrics.json").read_text())
+    assert metrics["compared_on"] == "held-out rows"
+    assert metrics["rows"] == 6
+    assert (trained / "out" / "history.csv").read_text().startswith("epoch,loss,")
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_every_model_can_be_trained_and_used(model, tmp_path, capsys):
+    out = tmp_path / "out"
+    size = [] if model == "convolutional" else ["--code-size", 3]
+    assert run("train", "digits", "--model", model, *size, *QUICK, "--out", out) == 0
+    assert "PCA" in capsys.readouterr().out
+    assert run("summary", out / "model.safetensors") == 0
+    assert estimator_name(model) in capsys.readouterr().out
+
+
+def test_codes_and_rows_go_out_and_come_back(trained, tmp_path, capsys):
+    model, rows = trained / "out" / "model.safetensors", trained / "rows.csv"
+    assert run("encode", model, rows, "-o", tmp_path / "codes.npy") == 0
+    assert np.load(tmp_path / "codes.npy").shape == (60, 2)
+    assert run("decode", model, tmp_path / "codes.npy", "-o", tmp_path / "back.csv") == 0
+    assert (tmp_path / "back.csv").read_text().startswith('"a","b","c","d"')
+    assert run("reconstruct", model, rows, "-o", tmp_path / "rebuilt.parquet") == 0
+    assert run("evaluate", model, rows) == 0
+    assert "variance explained" in capsys.readouterr().out
+    for kind in ("reconstructions", "codes", "history"):
+        assert run("plot", model, rows, "--kind", kind, "-o", tmp_path / f"{kind}.png") == 0
+        assert (tmp_path / f"{kind}.png").stat().st_size > 1000
+
+
+def test_outputs_are_not_overwritten_unless_asked(trained, tmp_path, capsys):
+    model, rows, out = trained / "out" / "model.safetensors", trained / "rows.csv", tmp_path / "codes.npy"
+    assert run("encode", model, rows, "-o", out) == 0
+    assert "--overwrite" in refused(capsys, "encode", model, rows, "-o", out)
+    assert run("encode", model, rows, "-o", out, "--overwrite") == 0
+    assert "--overwrite" in refused(capsys, "train", rows, "--out", trained / "out")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["trian"], "train"),
+        (["train"], "data"),
+        (["train", "digits", "--model", "quantum"], "dense"),
+        (["train", "digits", "--hidden", "8,x"], "--hidden"),
+        (["train", "digits", "--learning-rate", "-1"], "--learning-rate"),
+        (["train", "digits", "--beta", "2"], "variational"),
+        (["train", "nowhere.npy"], "nowhere.npy"),
+        (["summary", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["evaluate", "nowhere.safetensors", "digits"], "nowhere.safetensors"),
+        (["encode", "m.safetensors", "digits", "-o", "codes.txt"], ".npy"),
+    ],
+)
+def test_wrong_arguments_are_one_sentence(arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert words in refused(capsys, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a,b\n1,2\n3,\n", "NaN"),
+        ("a,b\n1,x\n2,y\n", "'b'"),
+        ("a,b\n1e300,2\n3,4\n", "1e+300"),
+        ("", "empty"),
+        ("a,b\n", "no rows"),
+    ],
+    ids=["missing cell", "string", "huge", "empty", "no rows"],
+)
+def test_rows_that_cannot_be_used_are_one_sentence(text, words, capsys, tmp_path):
+    (tmp_path / "rows.csv").write_text(text)
+    assert words in refused(capsys, "train", tmp_path / "rows.csv", "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2\n", "a\n1\n2\n4\n"], ids=["one row", "one column"])
+def test_one_row_or_one_column_will_do(text, tmp_path):
+    (tmp_path / "rows.csv").write_text(text)
+    assert run("train", tmp_path / "rows.csv", *QUICK, "--out", tmp_path / "out") == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc to see that torch is loaded")
+def test_ctrl_c_leaves_a_usable_model(tmp_path):
+    command = [sys.executable, "-m", "isthmus", "train", "digits", "--max-epochs", "100000", "--no-verbose"]
+    with subprocess.Popen([*command, "--out", tmp_path / "out"], stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(1)
+        deadline = time.monotonic() + 90
+        while "libtorch" not in open(f"/proc/{process.pid}/maps").read() and time.monotonic() < deadline:  # noqa: PTH123, SIM115
+            time.sleep(0.2)
+        time.sleep(8)
+        os.kill(process.pid, signal.SIGINT)
+        _, shown = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "interrupted after epoch" in shown
+    assert run("evaluate", tmp_path / "out" / "model.safetensors", "digits") == 0
+
+
+def test_help_needs_no_torch():
+    program = "import sys, isthmus.cli as c\ntry: c.main(['train', '--help'])\nfinally: print('torch' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert "--code-size" in shown
+    assert shown.strip().endswith("False")
