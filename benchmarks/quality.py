@@ -10,7 +10,7 @@ MODELS = {
     "dense, article's settings": lambda: DenseAutoencoder(random_state=0),
     "convolutional, article's settings": lambda: ConvolutionalAutoencoder(random_state=0),
     "convolutional, for images": lambda: ConvolutionalAutoencoder(
-        32, channels=(8, 16, 32), output_activation="sigmoid", max_epochs=12, random_state=0
+        32, channels=(8, 32, 64), output_activation="sigmoid", max_epochs=12, random_state=0
     ),
     "linear, gradient, k=30": lambda: LinearAutoencoder(
         30, solver="gradient", max_epochs=30, validation_fraction=0.0, random_state=0
