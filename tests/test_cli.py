@@ -128,7 +128,7 @@ def test_one_row_or_one_column_will_do(text, tmp_path):
     assert run("train", tmp_path / "rows.csv", *QUICK, "--out", tmp_path / "out") == 0
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc to see that torch is loaded")
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_usable_model(tmp_path):
     command = [sys.executable, "-m", "isthmus", "train", "digits", "--max-epochs", "100000", "--no-verbose"]
     with subprocess.Popen([*command, "--out", tmp_path / "out"], stderr=subprocess.PIPE, text=True) as process:
