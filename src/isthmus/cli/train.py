@@ -90,19 +90,18 @@ def _compared(estimator: BaseAutoencoder, rows: Any, unseen: Any | None) -> dict
     import math
 
     import numpy as np
+    from sklearn.utils import _safe_indexing
 
     from isthmus import LinearAutoencoder
 
-    array, seen = np.asarray(rows), np.ones(len(rows), dtype=bool)
-    where = "test rows"
-    if unseen is None:
-        seen[estimator.held_out_] = False
-        where = "held-out rows" if len(estimator.held_out_) else "training rows: none were held out"
-        unseen = array[~seen] if len(estimator.held_out_) else array
-    unseen = np.asarray(unseen)
-    columns = math.prod(array.shape[1:])
-    code_size = math.prod(estimator.code_shape_)
-    pca = LinearAutoencoder(min(code_size, columns)).fit(array[seen])
+    held_out, seen, where = estimator.held_out_, rows, "test rows"
+    if unseen is None and len(held_out):
+        unseen, where = _safe_indexing(rows, held_out), "held-out rows"
+        seen = _safe_indexing(rows, np.delete(np.arange(len(rows)), held_out))
+    elif unseen is None:
+        unseen, where = rows, "training rows: none were held out"
+    columns, code_size = estimator.n_features_in_, math.prod(estimator.code_shape_)
+    pca = LinearAutoencoder(min(code_size, columns)).fit(seen)
     return {
         "code_size": code_size,
         "columns": columns,
