@@ -56,14 +56,14 @@ class Codec:
 
     @torch.inference_mode()
     def _encode(self, batch: NDArray) -> NDArray:
-        rows = tensor_of(np.array(batch)).to(self.device)
+        rows = tensor_of(batch).to(self.device)
         codes = self.module.encode(channels_first(self.scaling.apply(rows), self.module.schema.layout))
         flat = channels_last(codes, (math.prod(self.module.code_shape),))
         return (flat if self.code_scaling is None else self.code_scaling.undo(flat)).cpu().numpy()
 
     @torch.inference_mode()
     def _decode(self, batch: NDArray) -> NDArray:
-        codes = tensor_of(np.array(batch)).to(self.device)
+        codes = tensor_of(batch).to(self.device)
         codes = codes if self.code_scaling is None else self.code_scaling.apply(codes)
         rows = self.module.decode(channels_first(codes, self.module.code_shape))
         flat = channels_last(rows, (math.prod(self.module.schema.layout),))

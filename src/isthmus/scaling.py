@@ -17,6 +17,7 @@ from isthmus.errors import DataError, ModelFileError
 
 _BLOCK_BYTES = 2**26
 _WIDE = (torch.float64, torch.int64, torch.int32, torch.uint64, torch.uint32)
+_ENOUGH_ROWS = 8_192
 _LARGEST = float(np.finfo(np.float32).max)
 OffsetAndScale = tuple[NDArray, NDArray]
 
@@ -143,13 +144,10 @@ def _by_deviation(X: NDArray, order: NDArray) -> OffsetAndScale:
 
 
 def _as_a_whole(X: NDArray, order: NDArray) -> OffsetAndScale:
-    mean, squares = np.zeros(math.prod(X.shape[1:])), 0.0
-    for block in blocks(X, order):
-        mean += block.reshape(len(block), -1).sum(axis=0, dtype=np.float64) / len(order)
-    for block in blocks(X, order):
-        centred = block.reshape(len(block), -1) - mean.astype(np.float64 if X.itemsize > 2 else np.float32)
-        squares += float(np.square(centred, out=centred).sum(dtype=np.float64))
-    deviation = np.sqrt(squares / (len(order) * len(mean)))
+    """Look at some 8,192 rows: this scaling only conditions the numbers, solvers find the exact mean themselves."""
+    some = np.take(X, order[:: max(1, len(order) // _ENOUGH_ROWS)], axis=0).reshape(-1, math.prod(X.shape[1:]))
+    mean = some.mean(axis=0, dtype=np.float64)
+    deviation = np.sqrt(np.square(some - mean).mean())
     rounding = 10 * np.finfo(np.float64).eps * np.abs(mean).max(initial=0.0)
     return mean, np.array([deviation if deviation > rounding else 0.0])
 
@@ -181,8 +179,13 @@ def _moments(X: NDArray, order: NDArray) -> tuple[NDArray, NDArray]:
 
 
 def blocks(X: NDArray, order: NDArray, multiple: int = 1) -> Iterator[NDArray]:
-    """Yield copies of rows of X in some order, about 64 MB at a time (a multiple of ``multiple`` rows)."""
+    """Yield rows of X in some order, about 64 MB at a time (a multiple of ``multiple`` rows).
+
+    Rows that lie together come as a view of X: do not write into a block.
+    """
     row_bytes = max(1, X.itemsize * int(np.prod(X.shape[1:])))
     size = max(1, _BLOCK_BYTES // row_bytes // multiple) * multiple
     for start in range(0, len(order), size):
-        yield np.take(X, order[start : start + size], axis=0)
+        places = order[start : start + size]
+        together = (np.diff(places) == 1).all()
+        yield X[places[0] : places[0] + len(places)] if together else np.take(X, places, axis=0)

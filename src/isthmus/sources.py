@@ -46,11 +46,13 @@ class Rows:
 
 
 def tensor_of(array: NDArray) -> Tensor:
-    """View an array as a tensor; types that torch does not know are converted to their nearest."""
+    """View an array as a tensor; types and memory layouts that torch does not know are converted."""
     if array.dtype.itemsize > 8:
         array = array.astype(np.float64)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
+    if not array.flags.writeable or min(array.strides, default=0) < 0:
+        array = array.copy()
     return torch.from_numpy(array)
 
 
