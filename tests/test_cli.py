@@ -90,8 +90,9 @@ def test_outputs_are_not_overwritten_unless_asked(trained, tmp_path, capsys):
     ("arguments", "words"),
     [
         (["trian"], "train"),
-        (["train"], "data"),
+        (["train"], "DATA"),
         (["train", "digits", "--model", "quantum"], "dense"),
+        (["train", "digits", "--epochs", "3"], "--epochs"),
         (["train", "digits", "--hidden", "8,x"], "--hidden"),
         (["train", "digits", "--learning-rate", "-1"], "--learning-rate"),
         (["train", "digits", "--beta", "2"], "variational"),

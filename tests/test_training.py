@@ -3,6 +3,7 @@
 import copy
 import math
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def trainer_on(rows, *, held_out=0, schedule="constant", callbacks=(), **setting
     schema, everything = Schema(rows.shape[1:], rows.shape[1:]), np.arange(len(rows))
     module = AutoencoderModule(Recipe(2, Dense((8,))), schema).materialise(torch.Generator().manual_seed(0))
     source = Rows(rows, schema, learn_scaling(rows, everything, "none"), CPU)
-    state = TrainingState(optimizer_for(module, settings), torch.Generator(), np.random.RandomState(0))
+    state = TrainingState(partial(optimizer_for, module, settings), torch.Generator(), np.random.RandomState(0))
     training, validation = everything[: len(rows) - held_out], everything[len(rows) - held_out :]
     return Trainer(module, settings, source, training, validation, state, schedule, callbacks)
 

@@ -20,6 +20,10 @@ class ModelFileError(IsthmusError):
     """A model file that is damaged, foreign or of a newer format."""
 
 
+class CommandLineError(IsthmusError):
+    """A command line with an unknown command, a missing argument or an unknown flag."""
+
+
 class DivergedError(IsthmusError, ArithmeticError):
     """Training met a loss that is not a finite number."""
 

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -154,7 +155,7 @@ class BaseAutoencoder(
 
     def _state(self, module: AutoencoderModule, random: np.random.RandomState) -> TrainingState:
         noise = torch.Generator(device_of(self.device)).manual_seed(int(random.randint(2**31)))
-        return TrainingState(optimizer_for(module, self), noise, random)
+        return TrainingState(partial(optimizer_for, module, self), noise, random)
 
     def _finish(self, trainer: Trainer) -> Self:
         self.module_ = trainer.module.eval()

@@ -9,23 +9,23 @@ of the decoder.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.linalg import eigh
 from sklearn.utils.extmath import randomized_svd, svd_flip
-from torch import Tensor, nn
+from torch import nn
 
 from isthmus.errors import ParameterError
 from isthmus.module import AutoencoderModule
 from isthmus.records import Epoch
+from isthmus.scaling import blocks
 from isthmus.training import Trainer, begin_epoch, tell, watched
 
 WIDEST_COVARIANCE = 4_096
 _BATCH = 8_192
+_NARROW = (np.float32, np.float16, np.uint8, np.int8, np.uint16, np.int16, np.bool_)
 
 
 @dataclass
@@ -36,35 +36,42 @@ class Moments:
     ----------
     count : int
         Rows so far.
-    mean : Tensor of shape (columns,)
+    mean : ndarray of shape (columns,)
         Their mean, float64.
-    scatter : Tensor of shape (columns, columns)
+    scatter : ndarray of shape (columns, columns)
         Sum of the products of centred columns, float64.
     """
 
     count: int
-    mean: Tensor
-    scatter: Tensor
+    mean: NDArray
+    scatter: NDArray
 
     @classmethod
-    def of(cls, batches: Iterable[Tensor], columns: int) -> Moments:
-        """Sum over batches."""
-        moments = cls(0, torch.zeros(columns).double(), torch.zeros(columns, columns).double())
-        for batch in batches:
-            moments.add(batch.cpu())
-        return moments
+    def none(cls, columns: int) -> Moments:
+        """Give the moments of no rows."""
+        return cls(0, np.zeros(columns), np.zeros((columns, columns)))
 
-    def add(self, rows: Tensor) -> None:
-        """Add a batch of rows (Chan's update); products are float32, their sums float64."""
-        array = rows.numpy()
-        near = array.mean(axis=0)
-        centred = array - near
-        mean = torch.from_numpy(near + centred.sum(axis=0, dtype=np.float64) / len(rows))
-        total = self.count + len(rows)
+    def add(self, rows: NDArray, offset: NDArray | float = 0.0, scale: NDArray | float = 1.0) -> None:
+        """Add rows, scaled as (rows - offset) / scale (Chan's update); products are float32, their sums float64."""
+        wide = np.float32 if rows.dtype in _NARROW else np.float64
+        centred = np.empty((min(len(rows), _BATCH), len(self.mean)), np.float32)
+        for start in range(0, len(rows), _BATCH):
+            batch = rows[start : start + _BATCH]
+            centred = centred[: len(batch)]
+            near = batch.mean(axis=0, dtype=wide)
+            np.subtract(batch, near, out=centred, dtype=wide, casting="same_kind")
+            if np.any(scale != 1):
+                centred /= np.asarray(scale, np.float32)
+            self._add(centred, (near - offset) / scale)
+
+    def _add(self, centred: NDArray, near: NDArray) -> None:
+        mean = near + centred.sum(axis=0, dtype=np.float64) / len(centred)
+        total = self.count + len(centred)
         shift = mean - self.mean
-        self.scatter += torch.from_numpy(centred.T @ centred)  # numpy sees the symmetry, which halves the work
-        self.scatter += torch.outer(shift, shift) * (self.count * len(rows) / total)
-        self.mean = self.mean + shift * (len(rows) / total)
+        self.scatter += centred.T @ centred  # numpy sees the symmetry, which halves the work
+        if self.count:
+            self.scatter += np.outer(shift, shift) * (self.count * len(centred) / total)
+        self.mean = self.mean + shift * (len(centred) / total)
         self.count = total
 
 
@@ -95,11 +102,10 @@ class Components:
 
 def components_from(moments: Moments, k: int) -> Components:
     """Take the first k principal components from a scatter matrix."""
-    columns = len(moments.mean)
-    values, vectors = eigh(moments.scatter.numpy(), subset_by_index=(columns - k, columns - 1))
-    directions = _signed(vectors.T[::-1])
-    scatter, total = np.maximum(values[::-1], 0.0), float(moments.scatter.trace())
-    return Components(directions, scatter, total, moments.mean.numpy(), moments.count)
+    values, vectors = np.linalg.eigh(moments.scatter)
+    directions = _signed(vectors.T[::-1][:k])
+    scatter, total = np.maximum(values[::-1][:k], 0.0), float(moments.scatter.trace())
+    return Components(directions, scatter, total, moments.mean, moments.count)
 
 
 def components_of_wide(trainer: Trainer, k: int) -> Components:
@@ -127,10 +133,10 @@ def components_within(trainer: Trainer) -> Components:
     decoder = _weights(trainer.module.decoder).weight.detach().cpu().double()
     basis = torch.linalg.svd(decoder, full_matrices=False)[0].float()
     columns, k = basis.shape
-    count, mean, total, projected = 0, torch.zeros(columns).double(), 0.0, Moments.of((), k)
+    count, mean, total, projected = 0, torch.zeros(columns).double(), 0.0, Moments.none(k)
     for rows in trainer.rows.batches(trainer.training, _BATCH):
         batch = rows.cpu()
-        projected.add(batch @ basis)
+        projected.add((batch @ basis).numpy())
         total += float(batch.double().square().sum())
         mean += batch.sum(dim=0, dtype=torch.float64)
         count += len(batch)
@@ -164,9 +170,10 @@ def solve(trainer: Trainer, earlier: Moments | None) -> tuple[Components, Moment
         if columns > WIDEST_COVARIANCE:
             moments, components = None, components_of_wide(trainer, trainer.module.code_shape[0])
         else:
-            moments = earlier or Moments.of((), columns)
-            for batch in trainer.rows.batches(trainer.training, _BATCH):
-                moments.add(batch.cpu())
+            moments = earlier or Moments.none(columns)
+            scaling = trainer.rows.scaling
+            for block in blocks(trainer.rows.array, trainer.training):
+                moments.add(block.reshape(len(block), -1), scaling.offset.numpy(), scaling.scale.numpy())
             components = components_from(moments, trainer.module.code_shape[0])
         install(trainer.module, components)
         tell(trainer, _record(trainer, components, started))

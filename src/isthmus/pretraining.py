@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ def _shallow(trainer: Trainer, layer: Dense, rows: Rows, width: int, *, first: b
     own = replace(recipe, code_size=width, network=layer, reconstruction=reconstruction)
     weights = torch.Generator().manual_seed(int(trainer.state.shuffler.randint(2**31)))
     module = AutoencoderModule(own, rows.schema).materialise(weights).to(rows.device)
-    optimizer = optimizer_for(module, trainer.settings)
+    optimizer = partial(optimizer_for, module, trainer.settings)
     state = TrainingState(optimizer, trainer.state.generator, trainer.state.shuffler)
     return replace(trainer, module=module, rows=rows, state=state, callbacks=())
 

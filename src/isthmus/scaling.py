@@ -17,7 +17,7 @@ from isthmus.errors import DataError, ModelFileError
 
 _BLOCK_BYTES = 2**26
 _WIDE = (torch.float64, torch.int64, torch.int32, torch.uint64, torch.uint32)
-_ENOUGH_ROWS = 8_192
+_ENOUGH_ROWS = 1_024
 _LARGEST = float(np.finfo(np.float32).max)
 OffsetAndScale = tuple[NDArray, NDArray]
 
@@ -144,7 +144,7 @@ def _by_deviation(X: NDArray, order: NDArray) -> OffsetAndScale:
 
 
 def _as_a_whole(X: NDArray, order: NDArray) -> OffsetAndScale:
-    """Look at some 8,192 rows: this scaling only conditions the numbers, solvers find the exact mean themselves."""
+    """Look at some 1,024 rows: this scaling only conditions the numbers, solvers find the exact mean themselves."""
     some = np.take(X, order[:: max(1, len(order) // _ENOUGH_ROWS)], axis=0).reshape(-1, math.prod(X.shape[1:]))
     mean = some.mean(axis=0, dtype=np.float64)
     deviation = np.sqrt(np.square(some - mean).mean())

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -42,7 +42,10 @@ _SCHEDULES: dict[str, Callable[[float], float]] = {
 def optimizer_for(module: nn.Module, settings: Training) -> optim.Optimizer:
     """Make the optimizer that the settings name, at its own learning rate if they give none."""
     rate = settings.learning_rate or _RATES[settings.optimizer]
-    return _OPTIMIZERS[settings.optimizer](module.parameters(), lr=rate, weight_decay=settings.weight_decay)
+    optimizer = _OPTIMIZERS[settings.optimizer](module.parameters(), lr=rate, weight_decay=settings.weight_decay)
+    for group in optimizer.param_groups:
+        group["initial_lr"] = group["lr"]
+    return optimizer
 
 
 @dataclass
@@ -51,8 +54,8 @@ class TrainingState:
 
     Attributes
     ----------
-    optimizer : Optimizer
-        Takes the steps.
+    make_optimizer : callable
+        Makes the optimizer at the first step; the exact solvers take none.
     generator : torch.Generator
         Source of noise and draws, on the device of the module.
     shuffler : numpy.random.RandomState
@@ -61,14 +64,15 @@ class TrainingState:
         Epochs so far; new ones are added.
     """
 
-    optimizer: optim.Optimizer
+    make_optimizer: Callable[[], optim.Optimizer]
     generator: torch.Generator
     shuffler: np.random.RandomState
     history: list[Epoch] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        for group in self.optimizer.param_groups:
-            group.setdefault("initial_lr", group["lr"])
+    @cached_property
+    def optimizer(self) -> optim.Optimizer:
+        """What takes the steps."""
+        return self.make_optimizer()
 
 
 @dataclass

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import field, make_dataclass
-from typing import Annotated, Any
-
-from cyclopts import Parameter, Token
+from argparse import ArgumentParser, BooleanOptionalAction
+from collections.abc import Mapping
+from typing import Any
 
 from isthmus import hyperparameters
 from isthmus.errors import ParameterError
@@ -59,35 +57,26 @@ def _help(by_model: dict[str, Param]) -> str:
         defaults.setdefault(_default(parameter), []).append(model)
     first = next(iter(by_model.values()))
     words = [text if len(defaults) == 1 else f"{', '.join(models)}: {text}" for text, models in defaults.items()]
-    return f"{first.help} ({first.legal}) [default: {'; '.join(words)}]"
+    return f"{first.help} ({first.legal}) [default: {'; '.join(words)}]".replace("%", "%%")
 
 
 def _group(by_model: dict[str, Param]) -> str:
     return "Training" if len(by_model) == len(MODELS) else f"Only for {', '.join(by_model)}"
 
 
-def _taken(type_: Any, tokens: Sequence[Token]) -> str:
-    return tokens[0].value
+def add_flags(parser: ArgumentParser) -> None:
+    """Give a command a flag for each hyper-parameter, in groups of the models that have it."""
+    groups: dict[str, Any] = {}
+    for name, by_model in _declared().items():
+        title = _group(by_model)
+        group = groups.get(title) or groups.setdefault(title, parser.add_argument_group(title))
+        if _is_flag(next(iter(by_model.values()))):
+            group.add_argument(f"--{_dashed(name)}", action=BooleanOptionalAction, help=_help(by_model))
+        else:
+            group.add_argument(f"--{_dashed(name)}", metavar="VALUE", help=_help(by_model))
 
 
-def _field(name: str, by_model: dict[str, Param]) -> tuple[str, Any, Any]:
-    flag = _is_flag(next(iter(by_model.values())))
-    settings: dict[str, Any] = {"help": _help(by_model), "group": _group(by_model), "show_default": False}
-    if not flag:
-        settings |= {"converter": _taken, "n_tokens": 1, "accepts_keys": False}
-    kind = bool | None if flag else str | None
-    return name, Annotated[kind, Parameter(**settings)], field(default=None)
-
-
-Flags = make_dataclass(
-    "Flags",
-    [_field(name, by_model) for name, by_model in _declared().items()],
-    kw_only=True,
-    namespace={"__module__": __name__},
-)
-
-
-def parameters_for(model: str, flags: Any) -> dict[str, Any]:
+def parameters_for(model: str, flags: Mapping[str, Any]) -> dict[str, Any]:
     """Read the flags that were given as parameters of a model.
 
     Raises
@@ -97,7 +86,7 @@ def parameters_for(model: str, flags: Any) -> dict[str, Any]:
     """
     declared, values = _declared(), {}
     for name, by_model in declared.items():
-        text = getattr(flags, name)
+        text = flags[name]
         if text is None:
             continue
         if model not in by_model:

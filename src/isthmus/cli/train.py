@@ -4,57 +4,53 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 import time
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
-
-from isthmus.cli.flags import Flags, estimator_name, parameters_for
+from isthmus.cli.flags import MODELS, add_flags, estimator_name, parameters_for
+from isthmus.cli.use import ROWS, rows_of
 from isthmus.files import OutputExistsError, replaced
 
 if TYPE_CHECKING:
     from isthmus.estimator import BaseAutoencoder
 
-Model = Literal["dense", "convolutional", "linear", "denoising", "sparse", "concrete", "contractive", "variational"]
 FILES = ("model.safetensors", "history.csv", "metrics.json", "reconstructions.png", "history.png")
 
 
-def train(
-    data: str,
-    *,
-    model: Model = "dense",
-    out: Path | None = None,
-    test: str | None = None,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
-    flags: Annotated[Flags | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
-) -> None:
-    """Train an autoencoder and compare it with PCA.
+def add_to(commands: Any) -> None:
+    """Add the command and its flags."""
+    parser = commands.add_parser(
+        "train",
+        help="train an autoencoder and compare it with PCA",
+        description="Train an autoencoder and compare it with PCA. Ctrl-C ends the training early; the best model "
+        "so far is kept, written and compared.",
+        usage="isthmus train DATA [--model MODEL] [--out DIR] [options]",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=train)
+    parser.add_argument("data", metavar="DATA", help=ROWS)
+    kinds = f"kind of autoencoder: {', '.join(MODELS)} [default: dense]"
+    parser.add_argument("--model", choices=MODELS, default="dense", metavar="MODEL", help=kinds)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the files [default: isthmus-MODEL]")
+    parser.add_argument(
+        "--test",
+        metavar="DATA",
+        help="rows to compare on [default: the test images for mnist, else the rows that training held out]",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    add_flags(parser)
 
-    Ctrl-C ends the training early; the best model so far is kept, written and compared.
 
-    Parameters
-    ----------
-    data
-        Rows: mnist, digits, a .npy, .npz, .csv, .parquet or IDX file, or a folder of images.
-    model
-        Kind of autoencoder.
-    out
-        Folder for the files. [default: isthmus-MODEL]
-    test
-        Rows to compare on. [default: the test images for mnist, else the rows that training held out]
-    overwrite
-        Replace files that exist.
-    """
-    parameters = {"verbose": True} | parameters_for(model, flags or Flags())
+def train(data: str, *, model: str, out: Path | None, test: str | None, overwrite: bool, **flags: Any) -> None:
+    """Fit a model, write it with its figures, and compare it with PCA."""
+    parameters = {"verbose": True} | parameters_for(model, flags)
     folder = out or Path(f"isthmus-{model}")
     _check_free(folder, overwrite)
     import isthmus
-    from isthmus.cli.use import rows_of
 
     rows = rows_of(data)
     estimator = getattr(isthmus, estimator_name(model))(**parameters)
@@ -82,7 +78,7 @@ def _fit(estimator: BaseAutoencoder, rows: Any) -> None:
         warnings.simplefilter("always")
         estimator.fit(rows)
     for warning in caught:
-        Console(stderr=True).print(f"isthmus: {warning.message}", markup=False)
+        print(f"isthmus: {warning.message}", file=sys.stderr)
 
 
 def _compared(estimator: BaseAutoencoder, rows: Any, unseen: Any | None) -> dict[str, Any]:
@@ -139,17 +135,16 @@ def _write_tables(estimator: BaseAutoencoder, metrics: dict[str, Any], folder: P
 
 
 def _print(metrics: dict[str, Any], folder: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(title=f"{metrics['rows']:,} {metrics['compared_on']}, code of {metrics['code_size']} numbers")
     for column in ("", "mean squared error", "variance explained"):
         table.add_column(column, justify="right" if column else "left")
     for name, prefix in ((metrics["model"], ""), ("PCA", "pca_")):
         error, explained = metrics[f"{prefix}error"], metrics[f"{prefix}explained_variance"]
         table.add_row(name, f"{error:.5g}", f"{100 * explained:.2f} %")
-    console = Console()
-    console.print(table)
-    console.print(
-        f"{metrics['parameters']:,} parameters, {metrics['epochs']} epochs in {metrics['seconds']:.1f} s",
-        highlight=False,
-    )
+    Console().print(table)
+    print(f"{metrics['parameters']:,} parameters, {metrics['epochs']} epochs in {metrics['seconds']:.1f} s")
     for name in FILES:
-        console.print(str(folder / name), highlight=False, soft_wrap=True)
+        print(folder / name)

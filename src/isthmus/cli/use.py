@@ -2,66 +2,75 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-from cyclopts import Parameter
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from isthmus.files import OutputExistsError, replaced
 
 if TYPE_CHECKING:
     from isthmus.estimator import BaseAutoencoder
 
-Output = Annotated[Path, Parameter(name=["--out", "-o"])]
-Overwrite = Annotated[bool, Parameter(negative="")]
+MODEL = "a model.safetensors"
+ROWS = "rows: mnist, mnist-test, digits, a .npy, .npz, .csv, .parquet or IDX file, or a folder of images"
+
+
+def add_to(commands: Any) -> None:
+    """Add the commands and their arguments."""
+    one = _command(commands, summary, "print layers, output shapes and parameter counts of a model")
+    one.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
+    for run, words in (
+        (encode, "write the codes of rows"),
+        (decode, "write the rows that codes stand for"),
+        (reconstruct, "write rows as the model rebuilds them"),
+    ):
+        one = _command(commands, run, words)
+        one.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
+        if run is decode:
+            one.add_argument("codes", metavar="CODES", help="codes: a .npy, .npz, .csv or .parquet file")
+        else:
+            one.add_argument("data", metavar="DATA", help=ROWS)
+        _add_output(one, ".npy, .csv or .parquet")
+    one = _command(commands, evaluate, "print how well a model rebuilds rows")
+    one.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
+    one.add_argument("data", metavar="DATA", help=ROWS)
+    one = _command(commands, plot, "draw originals, codes and reconstructions, the map of codes, or the history")
+    one.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
+    one.add_argument("data", metavar="DATA", nargs="?", help=f"{ROWS}; not for history")
+    kinds = ("reconstructions", "codes", "history")
+    one.add_argument("--kind", choices=kinds, default=kinds[0], help=f"what to draw [default: {kinds[0]}]")
+    one.add_argument("--n", type=int, default=10, help="examples in the figure of reconstructions [default: 10]")
+    _add_output(one, ".png, .pdf or .svg")
+
+
+def _command(commands: Any, run: Callable[..., None], words: str) -> ArgumentParser:
+    sentence = f"{words[0].upper()}{words[1:]}."
+    parser = commands.add_parser(run.__name__, help=words, description=sentence, allow_abbrev=False)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_output(parser: ArgumentParser, suffixes: str) -> None:
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help=f"file to write: {suffixes}")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
 
 
 def summary(model: Path) -> None:
-    """Print layers, output shapes and parameter counts of a model.
-
-    Parameters
-    ----------
-    model
-        A model.safetensors.
-    """
-    Console(soft_wrap=True, highlight=False, markup=False).print(_load(model).summary())
+    """Print layers, output shapes and parameter counts of a model."""
+    print(_load(model).summary())
 
 
-def encode(model: Path, data: str, *, out: Output, overwrite: Overwrite = False) -> None:
-    """Write the codes of rows.
-
-    Parameters
-    ----------
-    model
-        A model.safetensors.
-    data
-        Rows: mnist, digits, a .npy, .npz, .csv, .parquet or IDX file, or a folder of images.
-    out
-        File to write: .npy, .csv or .parquet.
-    overwrite
-        Replace a file that exists.
-    """
+def encode(model: Path, data: str, *, out: Path, overwrite: bool) -> None:
+    """Write the codes of rows."""
     _check_free(out, overwrite)
     estimator = _load(model)
     names = [str(name) for name in estimator.get_feature_names_out()]
     _write(estimator.transform(rows_of(data)), names, out, overwrite)
 
 
-def decode(model: Path, codes: str, *, out: Output, overwrite: Overwrite = False) -> None:
-    """Write the rows that codes stand for.
-
-    Parameters
-    ----------
-    model
-        A model.safetensors.
-    codes
-        Codes: a .npy, .npz, .csv or .parquet file.
-    out
-        File to write: .npy, .csv or .parquet.
-    overwrite
-        Replace a file that exists.
-    """
+def decode(model: Path, codes: str, *, out: Path, overwrite: bool) -> None:
+    """Write the rows that codes stand for."""
     _check_free(out, overwrite)
     estimator = _load(model)
     from isthmus.datasets import read
@@ -69,35 +78,15 @@ def decode(model: Path, codes: str, *, out: Output, overwrite: Overwrite = False
     _write(estimator.inverse_transform(read(codes)), _column_names(estimator), out, overwrite)
 
 
-def reconstruct(model: Path, data: str, *, out: Output, overwrite: Overwrite = False) -> None:
-    """Write rows as the model rebuilds them.
-
-    Parameters
-    ----------
-    model
-        A model.safetensors.
-    data
-        Rows: mnist, digits, a .npy, .npz, .csv, .parquet or IDX file, or a folder of images.
-    out
-        File to write: .npy, .csv or .parquet.
-    overwrite
-        Replace a file that exists.
-    """
+def reconstruct(model: Path, data: str, *, out: Path, overwrite: bool) -> None:
+    """Write rows as the model rebuilds them."""
     _check_free(out, overwrite)
     estimator = _load(model)
     _write(estimator.reconstruct(rows_of(data)), _column_names(estimator), out, overwrite)
 
 
 def evaluate(model: Path, data: str) -> None:
-    """Print how well a model rebuilds rows.
-
-    Parameters
-    ----------
-    model
-        A model.safetensors.
-    data
-        Rows: mnist-test, digits, a .npy, .npz, .csv, .parquet or IDX file, or a folder of images.
-    """
+    """Print how well a model rebuilds rows."""
     import numpy as np
 
     estimator, rows = _load(model), rows_of(data)
@@ -109,37 +98,12 @@ def evaluate(model: Path, data: str) -> None:
         "worst row": f"{errors.max():.6g} (row {errors.argmax()})",
         "variance explained": f"{100 * estimator.score(rows):.3f} %",
     }
-    console = Console(soft_wrap=True, highlight=False)
     for name, value in lines.items():
-        console.print(f"{name:<20}{value}")
+        print(f"{name:<20}{value}")
 
 
-def plot(
-    model: Path,
-    data: str | None = None,
-    *,
-    out: Output,
-    kind: Literal["reconstructions", "codes", "history"] = "reconstructions",
-    n: int = 10,
-    overwrite: Overwrite = False,
-) -> None:
-    """Draw originals, codes and reconstructions, or the map of codes, or the history.
-
-    Parameters
-    ----------
-    model
-        A model.safetensors.
-    data
-        Rows: mnist-test, digits, a .npy, .npz, .csv, .parquet or IDX file, or a folder of images; not for history.
-    out
-        File to write: .png, .pdf or .svg.
-    kind
-        What to draw.
-    n
-        Examples in the figure of reconstructions.
-    overwrite
-        Replace a file that exists.
-    """
+def plot(model: Path, data: str | None, *, out: Path, kind: str, n: int, overwrite: bool) -> None:
+    """Draw originals, codes and reconstructions, or the map of codes, or the history."""
     from isthmus.errors import DataError
 
     _check_free(out, overwrite, (".png", ".pdf", ".svg"))
