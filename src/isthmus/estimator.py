@@ -30,7 +30,7 @@ from isthmus.persistence import Saved, shaped, write
 from isthmus.recipe import Recipe
 from isthmus.records import Epoch, Facts, Schema
 from isthmus.scaling import Scaling, learn_scaling
-from isthmus.sources import Rows, predictions_size
+from isthmus.sources import Rows, first_look_size
 from isthmus.summary import summary_of
 from isthmus.training import Trainer, TrainingState, optimizer_for
 from isthmus.validation import checked_codes, checked_rows
@@ -134,7 +134,7 @@ class BaseAutoencoder(
         weights = torch.Generator().manual_seed(int(random.randint(2**31)))
         module = AutoencoderModule(recipe, schema).materialise(weights).to(device_of(self.device))
         rows = Rows(array, schema, scaling, device_of(self.device))
-        module.start_at(next(rows.batches(training, predictions_size(schema))))
+        module.start_at(next(rows.batches(training, first_look_size(schema))))
         return Trainer(module, self, rows, training, validation, self._state(module, random), schedule)
 
     def _old_trainer(self, X: ArrayLike) -> Trainer:

@@ -63,9 +63,11 @@ class AutoencoderModule(nn.Module):
         return self._laid_out()
 
     def start_at(self, rows: Tensor) -> None:
-        """Let the decoder's first answer be the mean of some scaled rows."""
+        """Let the decoder's first answer be the mean of some scaled rows, and an encoder that can look at them too."""
         logits = isinstance(self.recipe.reconstruction, UNIT_RANGE)
         layers.start_at(self.decoder, rows.mean(dim=0), logits=logits)
+        if hasattr(self.encoder, "start_at"):
+            self.encoder.start_at(rows)
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> AutoencoderModule:
         """Take the weights of a file, after a look at their names, shapes and types."""

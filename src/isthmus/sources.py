@@ -69,3 +69,8 @@ def channels_last(rows: Tensor, shape: tuple[int, ...]) -> Tensor:
 def predictions_size(schema: Schema) -> int:
     """Rows that go through the network at once in prediction: memory stays bounded."""
     return int(np.clip(2**20 // np.prod(schema.layout), 1, 1024))
+
+
+def first_look_size(schema: Schema) -> int:
+    """Rows that a network may look at before its first step: at most 8,192, or 64 MB."""
+    return int(np.clip(2**24 // np.prod(schema.layout), 1, 8192))

@@ -17,6 +17,9 @@ from isthmus.params import OneOf, like, param, part
 from isthmus.parts import layers
 from isthmus.parts.networks import Dense
 from isthmus.parts.schedules import Exponential
+from isthmus.parts.subset import best_columns
+
+_LEANING = 20.0
 
 
 @part
@@ -25,7 +28,9 @@ class Selecting:
 
     In training each number of the code is a mixture of all columns, drawn from a concrete distribution whose
     temperature falls; afterwards it is one column, and no column is taken twice (Balin, Abid & Zou, "Concrete
-    autoencoders for differentiable feature selection and reconstruction", 2019).
+    autoencoders for differentiable feature selection and reconstruction", 2019). The selection starts at the
+    columns from which a linear regression rebuilds all columns best: from a start at random, as in the paper,
+    training ends at worse ones than that.
     """
 
     kind: ClassVar[str] = "network"
@@ -71,6 +76,12 @@ class Selector(nn.Module):
         super().__init__()
         self.logits = nn.Parameter(torch.empty(selected, columns))
         self._temperature = temperature
+
+    @torch.no_grad()
+    def start_at(self, rows: Tensor) -> None:
+        """Lean to the columns from which a linear regression rebuilds these rows best."""
+        chosen = torch.from_numpy(best_columns(rows.flatten(1).cpu().numpy(), len(self.logits)))
+        self.logits[torch.arange(len(chosen)), chosen] += _LEANING
 
     def draw(self, rows: Tensor, progress: float, generator: Generator) -> Tensor:
         """Mix columns with weights from a concrete (Gumbel-softmax) distribution, one draw for a batch."""
