@@ -28,7 +28,11 @@ def main() -> None:
         started = time.perf_counter()
         outcome = PROTOCOLS[name]()
         results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        results[name] = asdict(outcome) | {"seconds": round(time.perf_counter() - started), "machine": machine()}
+        results[name] = asdict(outcome) | {
+            "reached": bool(outcome.reached),
+            "seconds": round(time.perf_counter() - started),
+            "machine": machine(),
+        }
         results = {known: results[known] for known in PROTOCOLS if known in results}
         RESULTS.write_text(json.dumps(results, indent=2) + "\n")
         PAGE.write_text(page(results))

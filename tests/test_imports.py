@@ -29,7 +29,7 @@ LAYERS = (
     "sources",
     "codec",
     "callbacks",
-    "metrics",
+    "metrics.*",
     "summary",
     "validation",
     "training",
@@ -44,7 +44,7 @@ LAYERS = (
     "variational",
     "loading",
     "datasets.*",
-    "plots",
+    "plots.*",
     "cli.*",
     "__main__",
 )

@@ -8,13 +8,14 @@ from io import BytesIO
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 from sklearn.datasets import load_wine
 from sklearn.exceptions import NotFittedError
 
 import isthmus
 from isthmus.datasets import load_digits
 from isthmus.errors import DataError, ParameterError
-from isthmus.plots import plot_codes, plot_history, plot_reconstructions
+from isthmus.plots import plot_codes, plot_history, plot_manifold, plot_reconstructions, plot_traversals
 from isthmus.records import Epoch
 
 IMAGES, DIGITS = (array[:200] for array in load_digits())
@@ -394,3 +395,58 @@ plot_history(model)
 assert "matplotlib.figure" in sys.modules and "matplotlib.pyplot" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ---------------------------------------------------------------- traversals
+
+
+@pytest.fixture(scope="module")
+def plane():
+    """A variational model of small images with a code of two numbers, and the images."""
+    images = isthmus.datasets.load_digits()[0][:200]
+    model = isthmus.VariationalAutoencoder(2, hidden=(16,), beta=0.1, max_epochs=30, random_state=0)
+    return model.fit(images), images
+
+
+def test_a_manifold_shows_the_decoded_quantiles_of_the_prior(plane):
+    model, _ = plane
+    shown = plot_manifold(model, n=4).axes[0].images[0].get_array()
+    low, high = norm.ppf(0.125), norm.ppf(0.875)
+    corners = model.inverse_transform([[low, high], [high, high], [low, low], [high, low]])
+    np.testing.assert_allclose(shown[:8, :8], corners[0], rtol=1e-4)
+    np.testing.assert_allclose(shown[:8, -8:], corners[1], rtol=1e-4)
+    np.testing.assert_allclose(shown[-8:, :8], corners[2], rtol=1e-4)
+    np.testing.assert_allclose(shown[-8:, -8:], corners[3], rtol=1e-4)
+
+
+@pytest.mark.parametrize("n", [1, 2.5, "many"])
+def test_a_manifold_of_no_places_is_refused(plane, n):
+    with pytest.raises(ParameterError, match="at least 2"):
+        plot_manifold(plane[0], n=n)
+
+
+def test_a_manifold_needs_a_prior_images_and_two_numbers(plane):
+    _, images = plane
+    with pytest.raises(ParameterError, match="VariationalAutoencoder"):
+        plot_manifold(isthmus.DenseAutoencoder(2, max_epochs=1).fit(images))
+    with pytest.raises(DataError, match="2 numbers"):
+        plot_manifold(isthmus.VariationalAutoencoder(3, max_epochs=1).fit(images))
+    with pytest.raises(DataError, match="images"):
+        plot_manifold(isthmus.VariationalAutoencoder(2, max_epochs=1).fit(images.reshape(200, -1)))
+
+
+def test_traversals_move_one_number_at_a_time(plane):
+    model, images = plane
+    figure = plot_traversals(model, images, steps=5)
+    assert len(figure.axes) == 10
+    codes = model.transform(images)
+    moved = int(model.kl_per_unit_.argmax())
+    code = np.median(codes, axis=0)
+    code[moved] = np.percentile(codes[:, moved], 98)
+    np.testing.assert_allclose(figure.axes[4].images[0].get_array(), model.inverse_transform([code])[0], rtol=1e-3)
+
+
+def test_traversals_of_a_table_are_bars_and_of_a_wide_code_the_first_sixteen():
+    rows = np.random.RandomState(0).randn(50, 20)
+    model = isthmus.LinearAutoencoder(18).fit(rows)
+    assert len(plot_traversals(model, rows, steps=2).axes) == 32

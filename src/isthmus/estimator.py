@@ -226,7 +226,7 @@ class BaseAutoencoder(
         ndarray of shape (n,)
             Squared differences, averaged over the columns of the row.
         """
-        return np.concatenate([metrics.mean_squared_errors(rows, rebuilt) for rows, rebuilt in self._rebuilt(X)])
+        return np.concatenate([metrics.mean_squared_error(*pair, per="row") for pair in self._rebuilt(X)])
 
     def score(self, X: ArrayLike, y: object = None) -> float:
         """Give the fraction of the variance of X that the rebuilt rows explain.
@@ -243,7 +243,7 @@ class BaseAutoencoder(
         float
             1 is perfect, 0 as good as the mean of X; comparable with PCA and between all variants.
         """
-        return metrics.explained_variance(self._rebuilt(X))
+        return metrics.explained_variance_of(self._rebuilt(X))
 
     def summary(self) -> str:
         """Give the table of layers, output shapes (channels last) and parameter counts."""

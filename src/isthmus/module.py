@@ -48,7 +48,8 @@ class AutoencoderModule(nn.Module):
         self.schema = schema
         with torch.device("meta"):
             self.encoder, self.decoder = recipe.network.build(schema.layout, recipe.code_size, recipe.bottleneck.heads)
-            code = recipe.bottleneck(self.encoder(torch.empty(1, *schema.tensor_shape))).code
+            code = recipe.bottleneck(self.encoder.eval()(torch.empty(1, *schema.tensor_shape))).code
+            self.encoder.train()
             self.reconstruction = built(recipe.reconstruction)
         self.code_tensor_shape = tuple(code.shape[1:])
         self.code_shape = (*self.code_tensor_shape[1:], self.code_tensor_shape[0])
@@ -63,11 +64,13 @@ class AutoencoderModule(nn.Module):
         return self._laid_out()
 
     def start_at(self, rows: Tensor) -> None:
-        """Let the decoder's first answer be the mean of some scaled rows, and an encoder that can look at them too."""
+        """Let the decoder's first answer be the mean of some scaled rows, and whatever else can start at them do so."""
         logits = isinstance(self.recipe.reconstruction, UNIT_RANGE)
         layers.start_at(self.decoder, rows.mean(dim=0), logits=logits)
         if hasattr(self.encoder, "start_at"):
             self.encoder.start_at(rows)
+        if hasattr(self.recipe.bottleneck, "start_at"):
+            self.recipe.bottleneck.start_at(self.encoder, self.decoder, rows)
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> AutoencoderModule:
         """Take the weights of a file, after a look at their names, shapes and types."""

@@ -160,7 +160,10 @@ class SparseAutoencoder(hyperparameters.Sparse, BaseAutoencoder):
         """A penalty on the code, or a bottleneck that keeps few units."""
         reconstruction = reconstruction_of(self.reconstruction)
         code_activation = self.code_activation or {"l1": "relu", "kl": "sigmoid"}.get(self.sparsity, "linear")
-        network = network_for(self, facts, code_activation=code_activation)
+        # A sigmoid behind few active units leaves most of the others without a gradient: they die.
+        linear = self.output_activation is None and self.sparsity in ("top_k", "winner_take_all")
+        output = {"output_activation": "linear"} if linear else {}
+        network = network_for(self, facts, code_activation=code_activation, **output)
         bottleneck, penalties = self._sparsity()
         return Recipe(self.code_size, network, bottleneck, reconstruction=reconstruction, penalties=penalties)
 

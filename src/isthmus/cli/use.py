@@ -35,10 +35,10 @@ def add_to(commands: Any) -> None:
     one = _command(commands, evaluate, "print how well a model rebuilds rows")
     one.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
     one.add_argument("data", metavar="DATA", help=ROWS)
-    one = _command(commands, plot, "draw originals, codes and reconstructions, the map of codes, or the history")
+    one = _command(commands, plot, "draw reconstructions, the map of codes, the history, or what the codes stand for")
     one.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
-    one.add_argument("data", metavar="DATA", nargs="?", help=f"{ROWS}; not for history")
-    kinds = ("reconstructions", "codes", "history")
+    one.add_argument("data", metavar="DATA", nargs="?", help=f"{ROWS}; not for history and manifold")
+    kinds = ("reconstructions", "codes", "history", "traversals", "manifold")
     one.add_argument("--kind", choices=kinds, default=kinds[0], help=f"what to draw [default: {kinds[0]}]")
     one.add_argument("--n", type=int, default=10, help="examples in the figure of reconstructions [default: 10]")
     _add_output(one, ".png, .pdf or .svg")
@@ -108,12 +108,16 @@ def plot(model: Path, data: str | None, *, out: Path, kind: str, n: int, overwri
 
     _check_free(out, overwrite, (".png", ".pdf", ".svg"))
     estimator = _load(model)
-    if data is None and kind != "history":
+    if data is None and kind not in ("history", "manifold"):
         raise DataError(f"plot --kind {kind} needs rows: isthmus plot MODEL DATA -o FILE")
     from isthmus import plots
 
     if kind == "history":
         figure = plots.plot_history(estimator)
+    elif kind == "manifold":
+        figure = plots.plot_manifold(estimator)
+    elif kind == "traversals":
+        figure = plots.plot_traversals(estimator, rows_of(str(data)))
     elif kind == "codes":
         figure = plots.plot_codes(estimator, rows_of(str(data)))
     else:

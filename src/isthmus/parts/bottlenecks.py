@@ -71,10 +71,18 @@ class TopK:
     def __call__(self, features: Tensor, progress: float = 1.0, generator: Generator | None = None) -> Latent:
         """Keep the largest of each row."""
         flat = features.flatten(1)
-        count = min(round(value_at(self.n_active, progress)), flat.shape[1])
+        count = min(max(1, round(value_at(self.n_active, progress))), flat.shape[1])
         values, places = flat.topk(count, dim=1)
         kept = torch.zeros_like(flat).scatter(1, places, functional.relu(values))
         return Latent(kept.reshape(features.shape), features)
+
+    def start_at(self, encoder: nn.Module, decoder: nn.Module, rows: Tensor) -> None:
+        """Start one dense layer as the transpose of the decoder on centred rows, as Gao et al.: fewer units die."""
+        down, up = _only_linear(encoder), _only_linear(decoder)
+        if down is not None and up is not None and down.weight.shape == up.weight.T.shape:
+            with torch.no_grad():
+                down.weight.copy_(up.weight.T)
+                down.bias.copy_(-down.weight @ rows.flatten(1).mean(dim=0))
 
     def constrain(self, decoder: nn.Module) -> None:
         """Scale each column of the decoder's first layer to length 1, in place, if it is a dense one."""
@@ -106,3 +114,9 @@ class WinnerTakeAll:
         winners = max(1, round(self.share * len(active)))
         least = active.detach().topk(winners, dim=0).values[-1]
         return Latent(active * (active >= least), features)
+
+
+def _only_linear(network: nn.Module) -> nn.Linear | None:
+    """Give the linear layer of a network that has no other."""
+    linear = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
+    return linear[0] if len(linear) == 1 and len(list(network.parameters())) == 2 else None

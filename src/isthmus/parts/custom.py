@@ -6,8 +6,9 @@ import math
 from typing import Any, ClassVar
 
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 
+from isthmus.errors import ParameterError
 from isthmus.params import ModuleClass, Number, Several, param, part
 
 
@@ -54,7 +55,7 @@ class Custom:
 
     def build(self, layout: tuple[int, ...], code_size: int | None, heads: int) -> tuple[nn.Module, nn.Module]:
         """Make one of each."""
-        return self.encoder(), self.decoder()
+        return _made(self.encoder), _made(self.decoder)
 
     def initialise(self, encoder: nn.Module, decoder: nn.Module, generator: Generator) -> None:
         """Take the first weights that the classes draw themselves; torch's global generator is put back."""
@@ -62,3 +63,17 @@ class Custom:
             torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))
             encoder.load_state_dict(self.encoder().state_dict())
             decoder.load_state_dict(self.decoder().state_dict())
+
+
+def _made(cls: type[nn.Module]) -> nn.Module:
+    """Make a module, and refuse one with tensors that neither first weights nor a file would fill."""
+    module = cls()
+    loose = {name for name, _ in module.named_buffers()} - module.state_dict().keys()
+    for part_name, layer in module.named_modules():
+        loose |= {f"{part_name}.{name}".lstrip(".") for name, value in vars(layer).items() if isinstance(value, Tensor)}
+    if loose:
+        raise ParameterError(
+            f"Custom: {cls.__name__} holds tensors that a file would not keep; register them as parameters or "
+            f"persistent buffers: {', '.join(sorted(loose))}"
+        )
+    return module

@@ -85,6 +85,7 @@ def _start_as_blur(layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> None:
         if not isinstance(layer, nn.Linear) and layer.in_channels == layer.out_channels:
             identity = nn.init.dirac_(torch.empty_like(layer.weight))
             layer.weight.mul_(_BLUR).add_(identity)
+        layer.weight.div_(layer.weight.flatten(1).sum(dim=1).reshape(-1, *[1] * (layer.weight.ndim - 1)))
 
 
 def _fans(layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> tuple[int, int]:

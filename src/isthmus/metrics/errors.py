@@ -1,0 +1,204 @@
+"""How well rows are rebuilt: by row, by column and as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isthmus.errors import DataError
+from isthmus.metrics.checks import check_parameter
+from isthmus.params import OneOf
+
+_PER = OneOf(("model", "row", "column"))
+_BLOCK = 4096
+
+Pair = tuple[NDArray, NDArray]
+
+
+@overload
+def mean_squared_error(rows: ArrayLike, rebuilt: ArrayLike, *, per: Literal["model"] = ...) -> float: ...
+@overload
+def mean_squared_error(rows: ArrayLike, rebuilt: ArrayLike, *, per: Literal["row", "column"]) -> NDArray: ...
+def mean_squared_error(rows: ArrayLike, rebuilt: ArrayLike, *, per: str = "model") -> Any:
+    """Mean squared error of rebuilt rows.
+
+    Parameters
+    ----------
+    rows, rebuilt : array-like of shape (n, ...)
+        Rows and what a model made of them, in the same units.
+    per : {"model", "row", "column"}, default="model"
+        Whether squared differences are averaged over all cells, over the columns of each row, or over the rows
+        of each column.
+
+    Returns
+    -------
+    float or ndarray
+        A number for the model, shape (n,) for rows, the shape of a row for columns; in the squared units of the rows.
+
+    Raises
+    ------
+    ParameterError
+        If ``per`` is none of the three.
+    DataError
+        If the two differ in shape, or have no rows.
+
+    Examples
+    --------
+    >>> from isthmus.metrics import mean_squared_error
+    >>> rows, rebuilt = [[0.0, 2.0], [4.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]
+    >>> mean_squared_error(rows, rebuilt)
+    5.0
+    >>> mean_squared_error(rows, rebuilt, per="row")
+    array([2., 8.])
+    >>> mean_squared_error(rows, rebuilt, per="column")
+    array([8., 2.])
+    """
+    check_parameter("per", per, _PER)
+    first, second = _alike(rows, rebuilt)
+    if per == "row":
+        return np.concatenate([_squares(*pair).mean(axis=1) for pair in _blocks(first, second)])
+    errors = np.sum([_squares(*pair).sum(axis=0) for pair in _blocks(first, second)], axis=0) / len(first)
+    return float(errors.mean()) if per == "model" else errors.reshape(first.shape[1:])
+
+
+@overload
+def explained_variance(rows: ArrayLike, rebuilt: ArrayLike, *, per: Literal["model"] = ...) -> float: ...
+@overload
+def explained_variance(rows: ArrayLike, rebuilt: ArrayLike, *, per: Literal["row", "column"]) -> NDArray: ...
+def explained_variance(rows: ArrayLike, rebuilt: ArrayLike, *, per: str = "model") -> Any:
+    """Fraction of the variance of rows that their reconstructions explain.
+
+    It is 1 - sum (x - y)^2 / sum (x - mean)^2, with each column's own mean over all rows; the sums are over all
+    cells, over the columns of each row, or over the rows of each column. 1 is perfect, 0 is as good as the mean,
+    and a projection on principal components scores the sum of their ``explained_variance_ratio_`` on the rows they
+    were fitted on. Where every column varies the model's equals scikit-learn's
+    ``r2_score(..., multioutput="variance_weighted")``, and the columns' equal ``multioutput="raw_values"``.
+
+    Parameters
+    ----------
+    rows, rebuilt : array-like of shape (n, ...)
+        Rows and what a model made of them, in the same units.
+    per : {"model", "row", "column"}, default="model"
+        What the sums are over.
+
+    Returns
+    -------
+    float or ndarray
+        A number for the model, shape (n,) for rows, the shape of a row for columns. What does not vary (or is at the
+        mean, for a row) has 1 if it is rebuilt without error, else 0.
+
+    Raises
+    ------
+    ParameterError
+        If ``per`` is none of the three.
+    DataError
+        If the two differ in shape, or have no rows.
+
+    Examples
+    --------
+    >>> from isthmus.metrics import explained_variance
+    >>> rows, rebuilt = [[0.0, 1.0], [2.0, 3.0]], [[0.0, 2.0], [2.0, 2.0]]
+    >>> explained_variance(rows, rebuilt)
+    0.5
+    >>> explained_variance(rows, rebuilt, per="column")
+    array([1., 0.])
+    >>> explained_variance(rows, rebuilt, per="row")
+    array([0.5, 0.5])
+    """
+    check_parameter("per", per, _PER)
+    first, second = _alike(rows, rebuilt)
+    sums = _Sums(_blocks(first, second))
+    if per == "model":
+        return float(_fractions(sums.error.sum(), sums.scatter.sum()))
+    if per == "column":
+        return _fractions(sums.error, sums.scatter).reshape(first.shape[1:])
+    pairs = _blocks(first, second)
+    return np.concatenate([_fractions(_squares(*pair).sum(axis=1), _from_mean(pair[0], sums.mean)) for pair in pairs])
+
+
+def explained_variance_of(pairs: Iterable[Pair]) -> float:
+    """Fraction of the variance of rows that their reconstructions explain, from batches.
+
+    It is what `explained_variance` gives for all rows at once; no more than a batch is held.
+
+    Parameters
+    ----------
+    pairs : iterable of (rows, rebuilt)
+        Batches of rows, arrays of shape (batch, ...), each with its reconstruction.
+
+    Returns
+    -------
+    float
+        The fraction. Where the rows do not vary it is 1 if they are rebuilt without error, else 0.
+
+    Raises
+    ------
+    DataError
+        If there are no batches.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.metrics import explained_variance_of
+    >>> rows = np.array([[0.0], [1.0], [2.0]])
+    >>> explained_variance_of((rows[[i]], np.ones((1, 1))) for i in range(3))
+    0.0
+    """
+    sums = _Sums(pairs)
+    return float(_fractions(sums.error.sum(), sums.scatter.sum()))
+
+
+class _Sums:
+    """Sums of squares of each column over batches: of the errors, and around the mean (Chan's update)."""
+
+    error: NDArray
+    scatter: NDArray
+    mean: NDArray
+
+    def __init__(self, pairs: Iterable[Pair]) -> None:
+        count = 0
+        for rows, rebuilt in pairs:
+            columns = rows.reshape(len(rows), -1).astype(np.float64)
+            if not count:
+                self.error, self.scatter, self.mean = np.zeros((3, columns.shape[1]))
+            self.error += _squares(columns, rebuilt).sum(axis=0)
+            batch_mean = columns.mean(axis=0)
+            total, shift = count + len(columns), batch_mean - self.mean
+            self.scatter += np.square(columns - batch_mean).sum(axis=0)
+            self.scatter += np.square(shift) * (count * len(columns) / total)
+            self.mean += shift * (len(columns) / total)
+            count = total
+        if not count:
+            raise DataError("pairs must have at least one batch of rows; got none")
+
+
+def _alike(rows: ArrayLike, rebuilt: ArrayLike) -> Pair:
+    first, second = np.asarray(rows), np.asarray(rebuilt)
+    if first.shape != second.shape or first.ndim < 2 or not first.size:
+        raise DataError(f"rows and rebuilt must have one shape, (n, ...); got {first.shape} and {second.shape}")
+    return first, second
+
+
+def _blocks(rows: NDArray, rebuilt: NDArray) -> Iterator[Pair]:
+    for start in range(0, len(rows), _BLOCK):
+        yield rows[start : start + _BLOCK], rebuilt[start : start + _BLOCK]
+
+
+def _squares(rows: NDArray, rebuilt: NDArray) -> NDArray:
+    """Give squared differences, float64 of shape (n, columns)."""
+    difference = rows.reshape(len(rows), -1).astype(np.float64) - rebuilt.reshape(len(rows), -1)
+    return np.square(difference, out=difference)
+
+
+def _from_mean(rows: NDArray, mean: NDArray) -> NDArray:
+    """Give the squared distance of each row from the mean."""
+    return _squares(rows, np.broadcast_to(mean, (len(rows), len(mean)))).sum(axis=1)
+
+
+def _fractions(error: NDArray, scatter: NDArray) -> NDArray:
+    """Give 1 - error / scatter; where there is no scatter, 1 without error, else 0."""
+    varies = scatter > 0
+    return np.where(varies, 1 - error / np.where(varies, scatter, 1), np.where(error == 0, 1.0, 0.0))

@@ -1,0 +1,114 @@
+"""Rows of cells below each other: pictures and bars, on a common scale, that never overlap."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isthmus.errors import require
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Petroff's ten colours (arXiv:2107.02270), told apart with any colour vision; twenty labels take them twice.
+_TEN = "#3f90da #ffa90e #bd1f01 #94a4a2 #832db6 #a96b59 #e76300 #b9ac70 #717581 #92dadd".split()  # noqa: SIM905
+COLOURS, MARKERS, LINES = np.array(_TEN * 2), np.repeat(["o", "^"], 10), np.repeat(["-", "--"], 10)
+# Inches: titles and scale of the rows of cells, what surrounds the cells, the gaps between them.
+_TITLES, _MARGIN, _ACROSS, _DOWN = 1.6, 0.12, 0.1, 0.16
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of cells on one scale: pictures (n, h, w) or (n, h, w, colours), or bars (n, numbers)."""
+
+    title: str
+    cells: NDArray
+    low: float
+    high: float
+    colour: str = "0.4"
+
+    def height(self, width: float) -> float:
+        """Height of cells that are ``width`` inches wide."""
+        if self.cells.ndim == 2:
+            return max(width, 0.9)
+        return width * min(max(self.cells.shape[1] / self.cells.shape[2], 0.5), 3.0)
+
+    def draw(self, axes: Sequence[Axes]) -> None:
+        """Draw the title and each cell; the first one of bars has the scale."""
+        bars = self.cells.ndim == 2
+        for place, cell in zip(axes, self.cells, strict=True):
+            self._bars(place, cell) if bars else self._picture(place, cell)
+            place.set_xticks([])
+            place.yaxis.set_visible(bars and place is axes[0])
+            place.spines["left"].set_visible(not bars or place is axes[0])
+        left = 72 * (_MARGIN - _TITLES)
+        axes[0].annotate(self.title, (0, 0.5), (left, 0), "axes fraction", "offset points", va="center")
+
+    def _picture(self, axes: Axes, cell: NDArray) -> None:
+        axes.imshow(cell, cmap="gray", vmin=self.low, vmax=self.high, interpolation="nearest")
+        axes.spines[:].set(linewidth=0.5, color="0.6")
+
+    def _bars(self, axes: Axes, cell: NDArray) -> None:
+        gap = 0.1 if len(cell) <= 64 else 0.0
+        edges = np.add.outer(np.arange(len(cell)), (gap, 1 - gap)).ravel()
+        axes.stairs(np.column_stack([cell, 0 * cell]).ravel()[:-1], edges, fill=True, color=self.colour)
+        axes.axhline(0, color="black", linewidth=0.6)
+        room = 0.05 * (self.high - self.low) or 1.0
+        axes.set(xlim=(0, len(cell)), ylim=(self.low - room, self.high + room))
+        axes.locator_params(axis="y", nbins=4)
+        axes.tick_params(labelsize=8)
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+
+
+def stacked(rows: Sequence[Row]) -> Figure:
+    """Draw rows of cells below each other, every length in inches, so that nothing overlaps at any n."""
+    n = len(rows[0].cells)
+    cell = min(max(14 / n, 0.7), 1.5)
+    heights = [row.height(cell) for row in rows]
+    width = _TITLES + n * cell + (n - 1) * _ACROSS + _MARGIN
+    height = _MARGIN + sum(heights) + (len(rows) - 1) * _DOWN + _MARGIN
+    sides = {"left": _TITLES / width, "right": 1 - _MARGIN / width}
+    ends = {"bottom": _MARGIN / height, "top": 1 - _MARGIN / height}
+    gaps = {"wspace": _ACROSS / cell, "hspace": _DOWN * len(rows) / sum(heights), "height_ratios": heights}
+    figure: Figure = require("matplotlib.figure", "plot").Figure(figsize=(width, height))
+    axes = figure.subplots(len(rows), n, squeeze=False, gridspec_kw=sides | ends | gaps)
+    for row, places in zip(rows, axes, strict=True):
+        row.draw(places)
+    return figure
+
+
+def pictures(originals: NDArray, rebuilt: NDArray) -> tuple[NDArray, NDArray]:
+    """Give images as imshow takes them: three or four colours within [0, 1], anything else in grays."""
+    if originals.shape[-1] not in (3, 4):
+        return tiled(originals), tiled(rebuilt)
+    low, high = range_of(originals, 0.0, 1.0)
+    if originals.dtype.kind in "iu":
+        high = float(np.iinfo(originals.dtype).max)
+    return np.clip((originals - low) / (high - low), 0, 1), np.clip((rebuilt - low) / (high - low), 0, 1)
+
+
+def tiled(maps: NDArray) -> NDArray:
+    """Put the channels of (n, h, w, channels) side by side in a near-square grid, with gaps of NaN."""
+    n, height, width, channels = maps.shape
+    across = math.ceil(math.sqrt(channels))
+    down = math.ceil(channels / across)
+    tiles = np.full((n, down * across, height + 1, width + 1), np.nan)
+    tiles[:, :channels, :height, :width] = np.moveaxis(maps, -1, 1)
+    grid = tiles.reshape(n, down, across, height + 1, width + 1).swapaxes(2, 3)
+    return grid.reshape(n, down * (height + 1), across * (width + 1))[:, :-1, :-1]
+
+
+def range_of(*values: ArrayLike) -> tuple[float, float]:
+    """Give the smallest and the largest number of some arrays."""
+    return min(float(np.nanmin(value)) for value in values), max(float(np.nanmax(value)) for value in values)
+
+
+def size_of(shape: Sequence[int]) -> str:
+    """Say the shape of an image, without a channel that is the only one."""
+    return " x ".join(map(str, shape if shape[-1] > 1 else shape[:-1]))

@@ -1,0 +1,130 @@
+"""The map of codes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigh
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.errors import DataError, require
+from isthmus.plots.cells import COLOURS, LINES, MARKERS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from isthmus.estimator import BaseAutoencoder
+
+
+def plot_codes(model: BaseAutoencoder, X: ArrayLike, y: ArrayLike | None = None) -> Figure:
+    """Draw the codes of rows in the plane, coloured by label.
+
+    Codes of two numbers are drawn as they are, longer ones by their first two principal components, and codes
+    of one number as a histogram (or against ``y`` if that is continuous). Points are pixels in a vector file.
+
+    Parameters
+    ----------
+    model : autoencoder
+        A fitted model.
+    X : array-like of shape (n_rows, columns), (n_rows, height, width) or (n_rows, height, width, channels)
+        Rows, in the shape that was fitted.
+    y : array-like of shape (n_rows,), default=None
+        Labels: up to 20 distinct values are classes with a legend, more are numbers with a colour bar.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One axes, and that of the colour bar if there is one.
+
+    Raises
+    ------
+    DataError
+        If ``y`` has not one label for each row, or has more than 20 that are no numbers.
+
+    Examples
+    --------
+    >>> import isthmus
+    >>> X, y = isthmus.datasets.load_digits()
+    >>> model = isthmus.DenseAutoencoder(code_size=2, max_epochs=1, random_state=0).fit(X)
+    >>> isthmus.plots.plot_codes(model, X, y).axes[0].get_xlabel()
+    'code 1'
+    """
+    check_is_fitted(model)
+    codes = np.asarray(model.transform(X), dtype=np.float64)
+    labels = np.zeros(len(codes)) if y is None else np.asarray(y)
+    classes, members = _classes(labels, len(codes))
+    named = str(getattr(y, "name", None) or "label")
+    figure: Figure = require("matplotlib.figure", "plot").Figure((6.4, 4.8), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    if len(classes) > len(COLOURS):
+        _draw_numbers(axes, codes, labels.astype(float), named)
+        return figure
+    if codes.shape[1] == 1:
+        _draw_histogram(axes, codes[:, 0], classes, members)
+    else:
+        _draw_classes(axes, codes, classes, members)
+    if y is not None:
+        axes.legend(title=named, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, labelspacing=0.3)
+    return figure
+
+
+def _classes(labels: NDArray, n: int) -> tuple[NDArray, NDArray]:
+    """Give the distinct labels and, for each row, which of them it has."""
+    if labels.shape != (n,):
+        raise DataError(f"y must have one label for each of the {n} rows of X; got shape {labels.shape}")
+    classes, members = np.unique(labels.astype(str) if labels.dtype.kind == "O" else labels, return_inverse=True)
+    if labels.dtype.kind not in "biuf" and len(classes) > len(COLOURS):
+        raise DataError(f"y must be numbers or at most {len(COLOURS)} classes; got {len(classes)} classes")
+    return classes, members
+
+
+def _draw_numbers(axes: Axes, codes: NDArray, values: NDArray, named: str) -> None:
+    points, titles = _plane(codes) if codes.shape[1] > 1 else (np.column_stack([codes, values]), ("code 1", named))
+    dots = axes.scatter(*points.T, **_dots(values))
+    bar: Any = axes.figure.colorbar(dots, ax=axes, label=named)
+    bar.solids.set_alpha(1)
+    axes.set(xlabel=titles[0], ylabel=titles[1])
+
+
+def _draw_histogram(axes: Axes, codes: NDArray, classes: NDArray, members: NDArray) -> None:
+    edges = np.histogram_bin_edges(codes, bins=min(max(math.isqrt(len(codes)), 5), 60))
+    for i, name in enumerate(classes):
+        counts, _ = np.histogram(codes[members == i], edges)
+        style = {"color": COLOURS[i], "linestyle": LINES[i], "fill": len(classes) == 1, "linewidth": 1.5}
+        axes.stairs(counts, edges, label=str(name), **style)
+    axes.set(xlabel="code 1", ylabel="rows")
+
+
+def _draw_classes(axes: Axes, codes: NDArray, classes: NDArray, members: NDArray) -> None:
+    """Draw the points of all classes in a random order, so that no class hides the others."""
+    points, titles = _plane(codes)
+    order = np.random.default_rng(0).permutation(len(points))
+    for marker in dict.fromkeys(MARKERS[: len(classes)]):
+        shown = order[MARKERS[members[order]] == marker]
+        axes.scatter(*points[shown].T, marker=marker, **_dots(COLOURS[members[shown]]))
+    for i, name in enumerate(classes):
+        axes.scatter([], [], 25, COLOURS[i], marker=MARKERS[i], label=str(name))
+    axes.set(xlabel=titles[0], ylabel=titles[1])
+
+
+def _dots(colours: NDArray) -> dict[str, Any]:
+    """Give the style of points: the more there are, the smaller and the more transparent."""
+    size, alpha = np.clip(2e4 / len(colours), 2, 25), np.clip(2e3 / len(colours), 0.35, 0.85)
+    return {"s": size, "c": colours, "alpha": alpha, "linewidths": 0, "rasterized": True}
+
+
+def _plane(codes: NDArray) -> tuple[NDArray, tuple[str, ...]]:
+    """Give two columns and their titles: the codes themselves or their first two principal components."""
+    if codes.shape[1] == 2:
+        return codes, ("code 1", "code 2")
+    centred = codes - codes.mean(axis=0)
+    scatter, last = centred.T @ centred, codes.shape[1] - 1
+    variances, directions = eigh(scatter, subset_by_index=(last - 1, last))
+    shares = np.maximum(variances[::-1], 0) / (scatter.trace() or 1.0)
+    titles = (f"principal component {i} of the codes ({share:.1%} of variance)" for i, share in enumerate(shares, 1))
+    return centred @ directions[:, ::-1], tuple(titles)
