@@ -50,16 +50,20 @@ class Recipe:
             raise ParameterError(f"{name} brings its own sigmoid: output_activation must be 'linear'; got {output!r}")
 
 
-def network_for(owner: Any, facts: Facts, cls: type = Dense, **changes: Any) -> Any:
+def network_for(
+    owner: Any, facts: Facts, cls: type = Dense, output_activation: str | None = None, **changes: Any
+) -> Any:
     """Give the network part that an estimator holds, or make one from its parameters.
 
     Where ``output_activation`` is left open, the network ends in a sigmoid if the rows are within [0, 1] and
-    the loss does not bring its own: measured on MNIST, that halves the error of a dense one.
+    the loss does not bring its own: measured on MNIST, that halves the error of a dense one. A variant for which
+    that is wrong names another ``output_activation``.
     """
     if getattr(owner, "network", None) is not None:
         return owner.network
     inside = facts.unit_range and not isinstance(reconstruction_of(owner.reconstruction), UNIT_RANGE)
-    output = getattr(owner, "output_activation", None) or ("sigmoid" if inside else "linear")
+    left_open = output_activation or ("sigmoid" if inside else "linear")
+    output = getattr(owner, "output_activation", None) or left_open
     names = [parameter.name for parameter in parameters_of(cls)]
     declared = {name: getattr(owner, name) for name in names if hasattr(owner, name)}
     return cls(**(declared | {"output_activation": output} | changes))

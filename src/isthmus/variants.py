@@ -161,9 +161,8 @@ class SparseAutoencoder(hyperparameters.Sparse, BaseAutoencoder):
         reconstruction = reconstruction_of(self.reconstruction)
         code_activation = self.code_activation or {"l1": "relu", "kl": "sigmoid"}.get(self.sparsity, "linear")
         # A sigmoid behind few active units leaves most of the others without a gradient: they die.
-        linear = self.output_activation is None and self.sparsity in ("top_k", "winner_take_all")
-        output = {"output_activation": "linear"} if linear else {}
-        network = network_for(self, facts, code_activation=code_activation, **output)
+        output = "linear" if self.sparsity in ("top_k", "winner_take_all") else None
+        network = network_for(self, facts, code_activation=code_activation, output_activation=output)
         bottleneck, penalties = self._sparsity()
         return Recipe(self.code_size, network, bottleneck, reconstruction=reconstruction, penalties=penalties)
 
