@@ -34,6 +34,7 @@ LAYERS = (
     "validation",
     "training",
     "persistence",
+    "saving",
     "estimator",
     "linear",
     "principal",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -22,13 +21,13 @@ from isthmus import metrics
 from isthmus.callbacks import BestWeights, Callback, Progress, ScikitLearnCallbacks
 from isthmus.codec import Codec
 from isthmus.devices import device_of
-from isthmus.errors import ModelFileError
 from isthmus.hyperparameters import Training
 from isthmus.module import AutoencoderModule
 from isthmus.params import check
-from isthmus.persistence import Saved, shaped, write
+from isthmus.persistence import write
 from isthmus.recipe import Recipe
 from isthmus.records import Epoch, Facts, Schema
+from isthmus.saving import saved_of
 from isthmus.scaling import Scaling, learn_scaling
 from isthmus.sources import Rows, first_look_size
 from isthmus.summary import summary_of
@@ -266,55 +265,7 @@ class BaseAutoencoder(
             If the file exists and ``overwrite`` is false.
         """
         check_is_fitted(self)
-        write(self._saved(), Path(path), overwrite=overwrite)
-
-    def _saved(self) -> Saved:
-        schema, scaling = self.schema_, self.scaling_
-        fitted = {
-            "row_shape": schema.row_shape,
-            "dtype": schema.dtype,
-            "low": scaling.low,
-            "high": scaling.high,
-            "n_features_in": self.n_features_in_,
-            "feature_names_in": [str(name) for name in getattr(self, "feature_names_in_", [])],
-            "history": [asdict(epoch) for epoch in self.history_],
-        }
-        tensors = {f"module.{name}": value for name, value in self.module_.state_dict().items()}
-        tensors |= {f"array.{name}": torch.from_numpy(np.array(getattr(self, name))) for name in self._arrays}
-        tensors |= {
-            "offset": scaling.offset,
-            "scale": scaling.scale,
-            "held_out": torch.from_numpy(self.held_out_),
-        }
-        return Saved(type(self).__name__, self.get_params(deep=False), fitted, tensors)
-
-    def _restore(self, saved: Saved) -> Self:
-        """Take the state of a file, after a look at whether its pieces fit together."""
-        check(self)
-        tensors, fitted = dict(saved.tensors), saved.fitted
-        row_shape, names = tuple(fitted["row_shape"]), [str(name) for name in fitted["feature_names_in"]]
-        low, high = float(fitted["low"]), float(fitted["high"])
-        self.scaling_ = Scaling(tensors.pop("offset"), tensors.pop("scale"), low, high)
-        held_out = tensors.pop("held_out")
-        self.held_out_ = shaped("held_out", held_out, torch.int64, held_out.shape[:1]).numpy()
-        arrays = {name: tensors.pop(f"array.{name}") for name in self._arrays}
-        weights = {name.removeprefix("module."): value for name, value in tensors.items()}
-        facts = Facts(row_shape, low, high)
-        recipe = self.recipe(facts)
-        schema = Schema(row_shape, recipe.network.layout(row_shape), str(fitted["dtype"]))
-        if int(fitted["n_features_in"]) != facts.columns or len(names) not in (0, facts.columns):
-            raise ModelFileError(f"its rows of shape {row_shape} do not fit its columns or their names")
-        self.scaling_.check_fits(facts.columns)
-        self.module_ = AutoencoderModule(recipe, schema).load_weights(weights).eval()
-        sizes = {"code": math.prod(self.code_shape_), "columns": facts.columns}
-        for name, value in arrays.items():
-            shape = tuple(sizes[size] for size in self._arrays[name])
-            setattr(self, name, shaped(name, value, torch.float64, shape).numpy())
-        self.history_ = [Epoch(**epoch) for epoch in fitted["history"]]
-        self.n_iter_, self.n_features_in_ = len(self.history_), facts.columns
-        if names:
-            self.feature_names_in_ = np.array(names, dtype=object)
-        return self
+        write(saved_of(self), Path(path), overwrite=overwrite)
 
     def _rebuilt(self, X: ArrayLike) -> Iterator[tuple[NDArray, NDArray]]:
         """Yield batches of rows, each with its reconstruction."""

@@ -12,6 +12,7 @@ from isthmus.estimator import BaseAutoencoder
 from isthmus.hyperparameters import DEVICES
 from isthmus.persistence import read
 from isthmus.principal import LinearAutoencoder
+from isthmus.saving import restore
 from isthmus.variational import VariationalAutoencoder
 
 ESTIMATORS: tuple[type[BaseAutoencoder], ...] = (
@@ -67,6 +68,7 @@ def load(path: str | Path, *, device: str = "auto", classes: Iterable[type] = ()
         raise ModelFileError(f"{path}: it holds a {saved.name!r}, which this version of isthmus does not know")
     try:
         model: BaseAutoencoder = cls(**saved.parameters).set_params(device=device)
-        return model._restore(saved)
+        restore(model, saved)
     except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError, MemoryError) as error:
         raise ModelFileError(f"{path}: {error}") from error
+    return model
