@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
 
 import isthmus
 from isthmus.errors import CollapseWarning, ParameterError
@@ -73,3 +74,17 @@ def test_importance_weighting_excludes_what_it_replaces(rows):
         isthmus.VariationalAutoencoder(2, n_importance=5, beta=2.0).fit(rows)
     with pytest.raises(ParameterError, match="likelihood"):
         isthmus.VariationalAutoencoder(2, reconstruction="squared", max_epochs=1, random_state=0).fit(rows).elbo(rows)
+
+
+def nearest(rows, others):
+    return float(np.median(NearestNeighbors(n_neighbors=1).fit(others).kneighbors(rows)[0]))
+
+
+def test_samples_lie_as_near_to_held_out_rows_as_rows_do():
+    X = isthmus.datasets.load_digits()[0].reshape(-1, 64) / np.float32(255)
+    train, test = X[:1200], X[1200:]
+    model = isthmus.VariationalAutoencoder(10, reconstruction="bernoulli", max_epochs=100, random_state=0).fit(train)
+    own = nearest(train[:597], test)
+    assert nearest(model.sample(597, random_state=0), test) == pytest.approx(own, rel=0.3)
+    shuffled = np.random.default_rng(0).permuted(train[:597], axis=0)
+    assert nearest(shuffled, test) > 1.3 * own
