@@ -67,7 +67,11 @@ class BestWeights(Watcher):
             if epoch.validation_loss is not None:
                 weights = {name: value.clone() for name, value in trainer.module.state_dict().items()}
             self.best = Best(epoch.monitored, epoch.epoch, weights)
-        return self.patience is not None and epoch.epoch - self.best.epoch >= self.patience
+        return self.stops(epoch.epoch)
+
+    def stops(self, epoch: int) -> bool:
+        """Whether the run has to end after an epoch, because no better one came for too long."""
+        return self.patience is not None and epoch - self.best.epoch >= self.patience
 
     def end(self, trainer: Trainer) -> None:
         """Put the best weights back."""

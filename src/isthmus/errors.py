@@ -28,6 +28,10 @@ class DivergedError(IsthmusError, ArithmeticError):
     """Training met a loss that is not a finite number."""
 
 
+class CheckpointWarning(UserWarning):
+    """A checkpoint that cannot be read; an earlier one is taken."""
+
+
 class CollapseWarning(UserWarning):
     """Numbers of a code that carry no information about the rows."""
 

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus import metrics
 from isthmus.callbacks import BestWeights, Callback, Progress, ScikitLearnCallbacks
+from isthmus.checkpoints import Checkpoints, checkpointed
 from isthmus.codec import Codec
 from isthmus.devices import device_of
 from isthmus.hyperparameters import Training
@@ -87,9 +88,14 @@ class BaseAutoencoder(
         DivergedError
             If the loss stops being a finite number.
         """
-        trainer = self._new_trainer(X, self._held_out_fraction(), self.schedule)
-        trainer.callbacks = self._callbacks(X, y)
-        self._learn(trainer, once=False)
+        check(self)
+        random, best = self._random(), BestWeights(self.patience)
+        with checkpointed(self, random) as checkpoints:
+            trainer = self._new_trainer(X, self._held_out_fraction(), self.schedule, random)
+            if checkpoints is not None:
+                checkpoints.resume(trainer, best)
+            trainer.callbacks = self._callbacks(X, y, best, checkpoints)
+            self._learn(trainer, once=False)
         return self._finish(trainer)
 
     def partial_fit(self, X: ArrayLike, y: object = None) -> Self:
@@ -109,20 +115,23 @@ class BaseAutoencoder(
         self : object
             The fitted estimator.
         """
+        check(self)
         fitted = self.__sklearn_is_fitted__()
-        trainer = self._old_trainer(X) if fitted else self._new_trainer(X, 0.0, "constant")
+        trainer = self._old_trainer(X) if fitted else self._new_trainer(X, 0.0, "constant", self._random())
         self._learn(trainer, once=True)
         return self._finish(trainer)
 
-    def _callbacks(self, X: ArrayLike, y: object) -> list[Callback]:
+    def _callbacks(self, X: ArrayLike, y: object, best: BestWeights, checkpoints: Checkpoints | None) -> list[Callback]:
+        """Watch in this order: the best weights are known when a checkpoint is written."""
         progress: list[Callback] = [Progress()] if self.verbose else []
-        return [*progress, BestWeights(self.patience), ScikitLearnCallbacks(self, X, y)]
+        kept = [checkpoints] if checkpoints is not None else []
+        return [*progress, best, *kept, ScikitLearnCallbacks(self, X, y)]
 
-    def _new_trainer(self, X: ArrayLike, validation_fraction: float, schedule: str) -> Trainer:
-        """Check the parameters and the rows; build the network; draw the split and the first weights."""
-        check(self)
+    def _new_trainer(
+        self, X: ArrayLike, validation_fraction: float, schedule: str, random: np.random.RandomState
+    ) -> Trainer:
+        """Check the rows; build the network; draw the split and the first weights."""
         array = checked_rows(self, X, reset=True)
-        random = self._random()
         order = random.permutation(len(array))
         held_out = int(len(array) * validation_fraction)
         training, validation = np.sort(order[held_out:]), np.sort(order[:held_out])
@@ -138,7 +147,6 @@ class BaseAutoencoder(
 
     def _old_trainer(self, X: ArrayLike) -> Trainer:
         """Go on with the fitted network and, in the process that trained it, with its optimizer."""
-        check(self)
         array = checked_rows(self, X, reset=False)
         module = self.module_.to(device_of(self.device))
         state = getattr(self, "_training_state", None)

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from isthmus.params import Either, Flag, Number, OneOf, PartOf, RandomState, Several, like, param
+from isthmus.params import Either, Flag, Number, OneOf, PartOf, PathLike, RandomState, Several, like, param
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.random import RandomState as NumpyRandomState
 
     from isthmus.parts.protocols import Network, Reconstruction
@@ -69,6 +71,16 @@ class Training:
         "Seed of the split, the weights, the order of rows and the noise.",
         none="a new one each time",
     )
+    checkpoint: str | Path | None = param(
+        None,
+        PathLike(),
+        "Folder that keeps the state of the run after each epoch; a killed run resumes from it.",
+        none="none is kept",
+    )
+    checkpoint_minutes: float | None = param(
+        None, _POSITIVE, "Minutes after which the state is kept within an epoch too.", none="only after epochs"
+    )
+    resume: bool = param(False, Flag(), "Whether to go on from the checkpoint, if there is one.")
     verbose: bool = param(False, Either(Flag(), Number(0, integer=True)), "Whether to show a progress bar.")
 
 

@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Integral, Real
+from pathlib import PurePath
 from typing import Any, Protocol, TypeVar, dataclass_transform
 
 from isthmus.errors import ParameterError
@@ -168,6 +169,22 @@ class RandomState:
 
     def __str__(self) -> str:
         return "an integer in [0, 2**32 - 1] or a numpy RandomState"
+
+
+@dataclass(frozen=True)
+class PathLike:
+    """A path."""
+
+    def accepts(self, value: Any) -> bool:
+        """Whether ``value`` is a path or the text of one."""
+        return isinstance(value, str | PurePath) and str(value) != ""
+
+    def parse(self, text: str) -> str:
+        """Take the text as it is."""
+        return text
+
+    def __str__(self) -> str:
+        return "a path"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,7 @@ def write(saved: Saved, path: Path, *, overwrite: bool) -> None:
     header = {
         "format": FORMAT,
         "class": saved.name,
-        "parameters": {name: _encoded(value) for name, value in saved.parameters.items()},
+        "parameters": {name: encoded(value) for name, value in saved.parameters.items()},
         "fitted": saved.fitted,
         "versions": _versions(),
     }
@@ -129,22 +129,24 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _encoded(value: Any) -> Any:
+def encoded(value: Any) -> Any:
     """Turn a parameter into JSON: tuples, parts and numpy numbers keep their kind."""
     if value is None or isinstance(value, bool | str):
         return value
+    if isinstance(value, PurePath):
+        return str(value)
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, Real):
         return float(value)
     if isinstance(value, tuple | list | np.ndarray):
-        return {"tuple": [_encoded(item) for item in value]}
+        return {"tuple": [encoded(item) for item in value]}
     if isinstance(value, np.random.RandomState):
         return None
     if isinstance(value, type):
         return {"class": value.__name__}
     if dataclasses.is_dataclass(value):
-        own = {parameter.name: _encoded(getattr(value, parameter.name)) for parameter in parameters_of(value)}
+        own = {parameter.name: encoded(getattr(value, parameter.name)) for parameter in parameters_of(value)}
         return {"part": type(value).__name__, "parameters": own}
     raise IsthmusError(f"a model with the parameter {value!r} cannot be saved: parts must be dataclasses")
 

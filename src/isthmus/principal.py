@@ -91,6 +91,8 @@ class LinearAutoencoder(hyperparameters.Linear, BaseAutoencoder):
                 f"which a file does not hold and which is not made for more than {linear.WIDEST_COVARIANCE:,} columns; "
                 "take solver='gradient'"
             )
+        if not once:
+            trainer.state.history.clear()  # a checkpoint spares nothing: the solution is found anew
         components, self._moments = linear.solve(trainer, earlier)
         self._keep(components, trainer.rows.scaling)
 

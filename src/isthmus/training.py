@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,12 +63,24 @@ class TrainingState:
         Source of the order of rows.
     history : list of Epoch
         Epochs so far; new ones are added.
+    step : int
+        Steps that are done of an epoch that is not.
+    totals : Totals
+        What these steps measured.
+    stopped : bool
+        Whether a callback has ended the run.
+    epoch_began_with : tuple
+        State of ``shuffler`` when the epoch began.
     """
 
     make_optimizer: Callable[[], optim.Optimizer]
     generator: torch.Generator
     shuffler: np.random.RandomState
     history: list[Epoch] = field(default_factory=list)
+    step: int = 0
+    totals: Totals = field(default_factory=lambda: Totals())
+    stopped: bool = False
+    epoch_began_with: Any = None
 
     @cached_property
     def optimizer(self) -> optim.Optimizer:
@@ -122,10 +135,9 @@ class Trainer:
         """Train until the epochs are over, a callback stops, or the user interrupts."""
         with watched(self):
             try:
-                while len(self.state.history) < self.epochs:
+                while len(self.state.history) < self.epochs and not self.state.stopped:
                     begin_epoch(self)
-                    if tell(self, self.run_epoch()):
-                        break
+                    self.state.stopped = tell(self, self.run_epoch())
             except KeyboardInterrupt:
                 done = len(self.state.history)
                 message = f"interrupted after epoch {done}; the best weights so far are kept"
@@ -154,19 +166,24 @@ class Trainer:
         self.state.history.append(epoch)
         return epoch
 
-    def _learn(self) -> _Totals:
-        totals = _Totals()
-        order = self.training[self.state.shuffler.permutation(len(self.training))]
-        batches = self.rows.batches(order, int(self.settings.batch_size))
+    def _learn(self) -> Totals:
+        """Take the steps of an epoch, or those that are left of one that was begun."""
+        state, size = self.state, int(self.settings.batch_size)
+        state.epoch_began_with = state.shuffler.get_state()
+        order = self.training[state.shuffler.permutation(len(self.training))]
         self.module.train()
-        for step, batch in enumerate(batches, start=len(self.state.history) * self.steps):
-            progress = min(1.0, step / (self.epochs * self.steps))
-            self._set_rate(_SCHEDULES[self.schedule](progress))
-            totals.add(len(batch), *self._step(batch, progress))
-            for callback in self.callbacks:
-                callback.batch_ended(self, len(batch))
-        self.module.eval()
-        return totals
+        try:
+            for batch in self.rows.batches(order[state.step * size :], size):
+                progress = min(1.0, (len(state.history) * self.steps + state.step) / (self.epochs * self.steps))
+                self._set_rate(_SCHEDULES[self.schedule](progress))
+                state.totals.add(len(batch), *self._step(batch, progress))
+                state.step += 1
+                for callback in self.callbacks:
+                    callback.batch_ended(self, len(batch))
+            return state.totals
+        finally:
+            self.module.eval()
+            state.totals, state.step = Totals(), 0
 
     def _step(self, batch: Tensor, progress: float) -> tuple[dict[str, Tensor], Tensor]:
         inputs = self.module.corrupted(batch, self.state.generator)
@@ -188,7 +205,7 @@ class Trainer:
         """Give the named losses, the squared error per column, and the loss on corrupted rows."""
         if not len(self.validation):
             return {}, None, None
-        totals, noisy, schema = _Totals(), _Totals(), self.module.schema
+        totals, noisy, schema = Totals(), Totals(), self.module.schema
         same_each_epoch = torch.Generator(self.state.generator.device).manual_seed(0)
         for batch in self.rows.batches(self.validation, predictions_size(schema)):
             totals.add(len(batch), *self.module.losses(batch, batch, 1.0, same_each_epoch, training=False))
@@ -223,23 +240,31 @@ def tell(trainer: Trainer, epoch: Epoch) -> bool:
     return any([callback.epoch_ended(trainer, epoch) for callback in trainer.callbacks])
 
 
-class _Totals:
-    """Sums of losses, kept on the device until they are asked for."""
+@dataclass
+class Totals:
+    """Sums of losses, kept on the device until they are asked for.
 
-    def __init__(self) -> None:
-        self._losses: dict[str, Tensor] = {}
-        self._error: Tensor | float = 0.0
+    Attributes
+    ----------
+    losses : dict of str to Tensor
+        Sum over rows of each named loss.
+    error : Tensor
+        Sum of squared errors.
+    """
+
+    losses: dict[str, Tensor] = field(default_factory=dict)
+    error: Tensor = field(default_factory=lambda: torch.zeros(()))
 
     def add(self, rows: int, losses: dict[str, Tensor], error: Tensor) -> None:
         """Add the mean losses of some rows and their sum of squared errors."""
         for name, loss in losses.items():
-            self._losses[name] = self._losses.get(name, 0.0) + loss.detach() * rows
-        self._error = self._error + error
+            self.losses[name] = self.losses.get(name, 0.0) + loss.detach() * rows
+        self.error = self.error.to(error.device) + error
 
     def means(self, rows: int, schema: Schema) -> tuple[dict[str, float], float]:
         """Give the losses per row and the squared error per row and column."""
-        losses = {name: float(total) / rows for name, total in self._losses.items()}
-        return losses, float(self._error) / (rows * math.prod(schema.layout))
+        losses = {name: float(total) / rows for name, total in self.losses.items()}
+        return losses, float(self.error) / (rows * math.prod(schema.layout))
 
 
 def _diverged(epoch: Epoch, low: float, high: float) -> str:

@@ -136,7 +136,7 @@ class DenoisingAutoencoder(hyperparameters.Denoising, BaseAutoencoder):
         return kind(self.noise_level)
 
     def _learn(self, trainer: Trainer, *, once: bool) -> None:
-        if self.pretrain and not trainer.state.history:
+        if self.pretrain and not (trainer.state.history or trainer.state.step):
             pretrain(trainer)
         super()._learn(trainer, once=once)
 

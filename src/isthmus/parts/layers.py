@@ -80,9 +80,12 @@ def start_at(decoder: nn.Module, mean: Tensor, *, logits: bool) -> None:
 
 
 def _start_as_blur(layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> None:
+    """Make weights positive; those of a convolution add up to 1, so that stacks of them neither grow nor fade."""
     with torch.no_grad():
         layer.weight.abs_()
-        if not isinstance(layer, nn.Linear) and layer.in_channels == layer.out_channels:
+        if isinstance(layer, nn.Linear):
+            return
+        if layer.in_channels == layer.out_channels:
             identity = nn.init.dirac_(torch.empty_like(layer.weight))
             layer.weight.mul_(_BLUR).add_(identity)
         layer.weight.div_(layer.weight.flatten(1).sum(dim=1).reshape(-1, *[1] * (layer.weight.ndim - 1)))

@@ -1,0 +1,221 @@
+"""The state of a run in a folder: written as it goes, locked while it goes, taken up after it was killed.
+
+A checkpoint holds all that the rest of the run depends on: weights, optimizer, random states, the place within the
+epoch, history, best weights. A run that is killed and resumed ends with the same bits as one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import torch
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor
+
+from isthmus.callbacks import BestWeights, Watcher
+from isthmus.errors import CheckpointWarning, DataError, IsthmusError, ModelFileError, ParameterError
+from isthmus.files import OutputExistsError, replaced
+from isthmus.hyperparameters import Training
+from isthmus.persistence import encoded
+from isthmus.records import Best, Epoch
+from isthmus.training import Totals, Trainer
+
+_KEPT, _LOOKED_AT = 2, 64
+_FREE = ("checkpoint", "checkpoint_minutes", "device", "resume", "verbose")
+State = tuple[dict[str, Any], dict[str, Tensor]]
+
+
+@contextmanager
+def checkpointed(settings: Training, random: np.random.RandomState) -> Iterator[Checkpoints | None]:
+    """Lock the folder that the settings name and find where to go on; None if they name none.
+
+    Parameters
+    ----------
+    settings : estimator
+        Its ``checkpoint`` and ``resume`` say what is wanted.
+    random : RandomState
+        The source of chance of the run; a run that goes on gets the state with which the first one began.
+
+    Raises
+    ------
+    OutputExistsError
+        If there are checkpoints and ``resume`` is false.
+    ParameterError
+        If there is no folder to resume from, or its run had other parameters.
+    IsthmusError
+        If another run holds the folder, or no checkpoint in it can be read.
+    """
+    if settings.checkpoint is None:
+        if settings.resume:
+            raise ParameterError("resume=True needs checkpoint, the folder of the run to go on with; got None")
+        yield None
+        return
+    folder = Path(settings.checkpoint)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            yield Checkpoints(folder, settings, random)
+    except Timeout as error:
+        raise IsthmusError(f"checkpoint: another run is using {folder}; take another folder") from error
+
+
+class Checkpoints(Watcher):
+    """Writes the state of a run after each epoch, and within it if the settings say so; the last two stay."""
+
+    def __init__(self, folder: Path, settings: Any, random: np.random.RandomState) -> None:
+        self._folder, self._minutes = folder, settings.checkpoint_minutes
+        self._parameters = {
+            name: encoded(value) for name, value in settings.get_params(deep=False).items() if name not in _FREE
+        }
+        self._found = self._latest(resume=settings.resume)
+        if self._found is not None:
+            self._compare(self._found[0])
+            random.set_state(_plain_random(self._found[0]["began_with"]))
+        self._began_with = _json_random(random.get_state())
+        self._written = time.monotonic()
+
+    def resume(self, trainer: Trainer, best: BestWeights) -> None:
+        """Put a run where the checkpoint was, if there is one."""
+        self._best, self._rows = best, _fingerprint(trainer.rows.array)
+        if self._found is None:
+            return
+        (header, tensors), self._found = self._found, None
+        if header["rows"] != self._rows:
+            raise DataError(f"the checkpoint in {self._folder} belongs to other rows than X; take another folder")
+        state = trainer.state
+        trainer.module.load_state_dict(_within(tensors, "module."))
+        state.optimizer.load_state_dict(_optimizer_state(header["optimizer"], _within(tensors, "optimizer.")))
+        state.generator.set_state(tensors["generator"])
+        state.shuffler.set_state(_plain_random(header["shuffler"]))
+        state.history[:] = [Epoch(**epoch) for epoch in header["history"]]
+        state.step, device = header["step"], state.generator.device
+        losses = {name: value.to(device) for name, value in _within(tensors, "losses.").items()}
+        state.totals = Totals(losses, tensors["error"].to(device))
+        weights = {name: value.to(device) for name, value in _within(tensors, "best.").items()}
+        best.best = Best(header["best_loss"], header["best_epoch"], weights)
+        state.stopped = bool(state.history) and best.stops(len(state.history))
+
+    def batch_ended(self, trainer: Trainer, rows: int) -> None:
+        """Write within an epoch if it is time."""
+        if self._minutes is not None and time.monotonic() - self._written >= 60 * self._minutes:
+            self._write(trainer)
+
+    def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> bool:
+        """Write after an epoch."""
+        self._write(trainer)
+        return False
+
+    def _write(self, trainer: Trainer) -> None:
+        state, best = trainer.state, self._best.best
+        groups, tensors = _flat_optimizer(state.optimizer.state_dict())
+        tensors |= {f"module.{name}": value for name, value in trainer.module.state_dict().items()}
+        tensors |= {f"best.{name}": value for name, value in best.weights.items()}
+        tensors |= {f"losses.{name}": value for name, value in state.totals.losses.items()}
+        tensors |= {"generator": state.generator.get_state(), "error": state.totals.error}
+        header = {
+            "parameters": self._parameters,
+            "rows": self._rows,
+            "began_with": self._began_with,
+            "shuffler": _json_random(state.epoch_began_with if state.step else state.shuffler.get_state()),
+            "optimizer": groups,
+            "step": state.step,
+            "history": [asdict(epoch) for epoch in state.history],
+            "best_loss": best.loss,
+            "best_epoch": best.epoch,
+        }
+        steps = len(state.history) * trainer.steps + state.step
+        plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+        with replaced(self._folder / f"step-{steps:010d}.safetensors", overwrite=True) as temporary:
+            save_file(plain, temporary, metadata={"checkpoint": json.dumps(header)})
+        for old in self._files()[:-_KEPT]:
+            old.unlink()
+        self._written = time.monotonic()
+
+    def _files(self) -> list[Path]:
+        return sorted(self._folder.glob("step-*.safetensors"))
+
+    def _latest(self, *, resume: bool) -> State | None:
+        """Read the last checkpoint that can be read."""
+        files = self._files()
+        if files and not resume:
+            raise OutputExistsError(
+                f"checkpoint: {self._folder} holds a run; pass resume=True to go on with it, or another folder"
+            )
+        for file in reversed(files):
+            try:
+                return _read(file)
+            except ModelFileError as error:
+                warnings.warn(f"{error}; the one before is taken", CheckpointWarning, stacklevel=5)
+        if files:
+            raise ModelFileError(f"checkpoint: none of the {len(files)} files in {self._folder} can be read")
+        return None
+
+    def _compare(self, header: dict[str, Any]) -> None:
+        """Refuse a checkpoint of a model with other parameters."""
+        saved = header["parameters"]
+        for name, value in json.loads(json.dumps(self._parameters)).items():
+            if saved.get(name) != value:
+                raise ParameterError(
+                    f"{name}: the checkpoint in {self._folder} was made with {saved.get(name)!r}; got {value!r}; "
+                    "pass the same value, or another folder"
+                )
+
+
+def _read(file: Path) -> State:
+    try:
+        with safetensors.safe_open(file, framework="pt") as opened:
+            header = json.loads((opened.metadata() or {})["checkpoint"])
+            return header, {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
+        raise ModelFileError(f"the checkpoint {file} is damaged ({error})") from error
+
+
+def _within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _fingerprint(array: NDArray) -> list[Any]:
+    """Tell rows apart by shape, type and a checksum of up to 64 of them."""
+    some = np.ascontiguousarray(array[:: max(1, len(array) // _LOOKED_AT)])
+    return [list(array.shape), str(array.dtype), zlib.crc32(some.tobytes())]
+
+
+def _json_random(state: Any) -> list[Any]:
+    name, keys, *others = state
+    return [name, keys.tolist(), *others]
+
+
+def _plain_random(state: list[Any]) -> Any:
+    name, keys, *others = state
+    return (name, np.array(keys, dtype=np.uint32), *others)
+
+
+def _flat_optimizer(state: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
+    """Give the settings of an optimizer's groups as plain values, and its tensors by name."""
+    tensors = {
+        f"optimizer.{place}.{name}": torch.as_tensor(value)
+        for place, values in state["state"].items()
+        for name, value in values.items()
+        if value is not None
+    }
+    return state["param_groups"], tensors
+
+
+def _optimizer_state(groups: list[dict[str, Any]], tensors: dict[str, Tensor]) -> dict[str, Any]:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        place, _, own = name.partition(".")
+        state.setdefault(int(place), {})[own] = value
+    return {"state": state, "param_groups": groups}

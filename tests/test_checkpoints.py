@@ -1,0 +1,174 @@
+"""Checkpoints: a run that was killed and resumed ends with the bits of one that was not."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+from sklearn.base import clone
+
+import isthmus
+from isthmus.checkpoints import Checkpoints
+from isthmus.datasets import load_digits
+from isthmus.errors import CheckpointWarning, DataError, IsthmusError, ModelFileError, ParameterError
+
+X = load_digits()[0][:300].reshape(300, -1)
+OFTEN = 1e-9
+MODELS = {
+    "adam": isthmus.DenseAutoencoder(4, hidden=(16,), max_epochs=4, random_state=0),
+    "adadelta": isthmus.DenseAutoencoder(4, hidden=(16,), max_epochs=4, optimizer="adadelta", random_state=0),
+    "rmsprop": isthmus.DenseAutoencoder(4, hidden=(16,), max_epochs=4, optimizer="rmsprop", random_state=0),
+    "sgd": isthmus.DenseAutoencoder(4, hidden=(16,), max_epochs=4, optimizer="sgd", random_state=0),
+    "noise": isthmus.DenoisingAutoencoder(4, hidden=(16, 8), pretrain=True, max_epochs=4, random_state=0),
+    "draws": isthmus.VariationalAutoencoder(4, hidden=(16,), beta=0.01, warmup=0.5, max_epochs=4, random_state=0),
+    "patience": isthmus.DenseAutoencoder(
+        4, hidden=(16,), max_epochs=40, patience=1, learning_rate=0.1, schedule="constant", random_state=0
+    ),
+}
+
+
+class Killed(BaseException):
+    """Ends a run where it stands."""
+
+
+def made(name, **changes):
+    return clone(MODELS[name]).set_params(**changes)
+
+
+def fit_until(writes, model, monkeypatch):
+    """Fit and end the run at some write; what was written stays."""
+    write, counted = Checkpoints._write, []
+
+    def counting(self, trainer):
+        write(self, trainer)
+        counted.append(1)
+        if len(counted) == writes:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "_write", counting)
+        with pytest.raises(Killed):
+            model.fit(X)
+
+
+def assert_same_run(one, two):
+    for name, value in one.module_.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), two.module_.state_dict()[name].numpy(), err_msg=name)
+    assert [replace(epoch, seconds=0.0) for epoch in one.history_] == [
+        replace(epoch, seconds=0.0) for epoch in two.history_
+    ]
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("writes", [1, 3, 7, 12])
+def test_a_run_that_was_ended_anywhere_goes_on_to_the_same_bits(name, writes, tmp_path, monkeypatch):
+    whole = made(name).fit(X)
+    changes = {"checkpoint": tmp_path / "run", "checkpoint_minutes": OFTEN, "resume": True}
+    fit_until(writes, made(name, **changes), monkeypatch)
+    assert_same_run(whole, made(name, **changes).fit(X))
+
+
+def test_a_seed_that_was_drawn_is_drawn_again(tmp_path, monkeypatch):
+    changes = {"checkpoint": tmp_path, "resume": True, "random_state": None}
+    fit_until(4, made("adam", **changes), monkeypatch)
+    one, two = (made("adam", **changes).fit(X) for _ in range(2))
+    np.testing.assert_array_equal(one.held_out_, two.held_out_)
+    assert_same_run(one, two)
+
+
+def test_the_last_two_checkpoints_stay(tmp_path):
+    made("adam", checkpoint=tmp_path).fit(X)
+    assert len(list(tmp_path.glob("step-*"))) == 2
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path):
+    whole = made("adam", checkpoint=tmp_path).fit(X)
+    files = sorted(tmp_path.glob("step-*"))
+    files[1].write_bytes(files[1].read_bytes()[:-100])
+    with pytest.warns(CheckpointWarning, match=files[1].name):
+        assert_same_run(whole, made("adam", checkpoint=tmp_path, resume=True).fit(X))
+
+
+def test_nothing_but_damaged_checkpoints_is_an_error(tmp_path):
+    (tmp_path / "step-0000000001.safetensors").write_bytes(b"nothing")
+    with pytest.warns(CheckpointWarning), pytest.raises(ModelFileError, match="none of the 1 files"):
+        made("adam", checkpoint=tmp_path, resume=True).fit(X)
+
+
+def test_a_run_is_not_overwritten_unless_asked(tmp_path):
+    made("adam", checkpoint=tmp_path).fit(X)
+    with pytest.raises(FileExistsError, match="resume=True"):
+        made("adam", checkpoint=tmp_path).fit(X)
+
+
+@pytest.mark.parametrize(("name", "value"), [("learning_rate", 0.1), ("max_epochs", 9), ("hidden", (8,))])
+def test_a_checkpoint_of_other_parameters_is_refused(name, value, tmp_path):
+    made("adam", checkpoint=tmp_path).fit(X)
+    with pytest.raises(ParameterError, match=name):
+        made("adam", checkpoint=tmp_path, resume=True, **{name: value}).fit(X)
+
+
+def test_a_checkpoint_of_other_rows_is_refused(tmp_path):
+    made("adam", checkpoint=tmp_path).fit(X)
+    with pytest.raises(DataError, match="other rows"):
+        made("adam", checkpoint=tmp_path, resume=True).fit(255 - X)
+
+
+def test_two_runs_cannot_share_a_folder(tmp_path):
+    with FileLock(tmp_path / "lock"), pytest.raises(IsthmusError, match="another run"):
+        made("adam", checkpoint=tmp_path).fit(X)
+
+
+def test_resuming_needs_a_folder():
+    with pytest.raises(ParameterError, match="checkpoint"):
+        made("adam", resume=True).fit(X)
+
+
+def test_an_exact_solution_is_found_anew(tmp_path):
+    fits = [isthmus.LinearAutoencoder(3, checkpoint=tmp_path, resume=True).fit(X) for _ in range(2)]
+    np.testing.assert_array_equal(fits[0].components_, fits[1].components_)
+    assert fits[1].n_iter_ == 1
+
+
+PROGRAM = """
+import sys, isthmus
+X = isthmus.datasets.load_digits()[0]
+model = isthmus.DenoisingAutoencoder(
+    8, max_epochs=30, random_state=0, checkpoint=sys.argv[1], checkpoint_minutes=0.001, resume=True
+)
+model.fit(X).save(sys.argv[2], overwrite=True)
+"""
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_process_that_is_killed_and_started_again_ends_with_the_same_bits(kills, tmp_path):
+    chance = random.Random(kills)
+    command = [sys.executable, "-c", PROGRAM]
+    subprocess.run([*command, tmp_path / "whole", tmp_path / "whole.safetensors"], check=True)
+    killed = 0
+    for _ in range(3 * kills):
+        process = subprocess.Popen([*command, tmp_path / "cut", tmp_path / "cut.safetensors"])
+        _wait_for_a_new_file(tmp_path / "cut", process)
+        time.sleep(chance.uniform(0.0, 0.3))
+        os.kill(process.pid, signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+        if killed == kills:
+            break
+    subprocess.run([*command, tmp_path / "cut", tmp_path / "cut.safetensors"], check=True)
+    assert killed >= min(kills, 2)
+    whole, cut = (isthmus.load(tmp_path / f"{name}.safetensors") for name in ("whole", "cut"))
+    assert_same_run(whole, cut)
+
+
+def _wait_for_a_new_file(folder: Path, process: subprocess.Popen) -> None:
+    before = set(folder.glob("step-*"))
+    deadline = time.monotonic() + 60
+    while set(folder.glob("step-*")) <= before and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
