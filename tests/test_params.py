@@ -74,7 +74,7 @@ def test_numpy_numbers_are_numbers(value):
     assert Number(0, 1).accepts(value)
 
 
-@pytest.mark.parametrize("value", [10**400, -(10**400)], ids=["positive", "negative"])
+@pytest.mark.parametrize("value", [10**400, -(10**400), 2**63], ids=["positive", "negative", "no machine integer"])
 def test_an_integer_too_large_for_a_float_is_answered_without_a_traceback(value):
     assert Number(0, 10, integer=True).accepts(value) is False
 

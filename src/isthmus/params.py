@@ -20,6 +20,7 @@ from typing import Any, Protocol, TypeVar, dataclass_transform
 from isthmus.errors import ParameterError
 
 T = TypeVar("T")
+_TOO_LARGE = 2**63
 
 
 class Legal(Protocol):
@@ -46,10 +47,9 @@ class Number:
         """Whether ``value`` is a number within the bounds."""
         if isinstance(value, bool) or not isinstance(value, Integral if self.integer else Real):
             return False
-        try:
-            number = float(value)
-        except OverflowError:
+        if isinstance(value, Integral) and abs(int(value)) >= _TOO_LARGE:
             return False
+        number = float(value)
         if not math.isfinite(number) or (self.odd and number % 2 != 1):
             return False
         return self.low < number < self.high if self.open else self.low <= number <= self.high
