@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import isthmus
 from isthmus.cli import main
+from isthmus.cli.choose import CURVE_FILES
 from isthmus.cli.flags import MODELS, estimator_name
 from isthmus.cli.train import FILES
 
@@ -100,6 +102,16 @@ def test_outputs_are_not_overwritten_unless_asked(trained, tmp_path, capsys):
         (["summary", "nowhere.safetensors"], "nowhere.safetensors"),
         (["evaluate", "nowhere.safetensors", "digits"], "nowhere.safetensors"),
         (["encode", "m.safetensors", "digits", "-o", "codes.txt"], ".npy"),
+        (["curve", "digits", "--sizes", "2,x"], "--sizes must be integers"),
+        (["curve", "digits", "--sizes", ""], "--sizes"),
+        (["curve", "digits", "--code-size", "2"], "--code-size"),
+        (["curve", "digits", "--folds", "1"], "--folds: must be an integer of at least 2; got '1'"),
+        (["curve", "digits", "--jobs", "many"], "--jobs: must be an integer; got 'many'"),
+        (["curve", "digits", "--beta", "2"], "variational"),
+        (["compare", "digits"], "--models"),
+        (["compare", "digits", "--models", "dense,quantum"], "--models must be some of dense"),
+        (["compare", "digits", "--models", "dense,linear", "--beta", "2"], "variational"),
+        (["compare", "digits", "--models", "dense", "--labels", "nowhere.npy"], "nowhere.npy"),
     ],
 )
 def test_wrong_arguments_are_one_sentence(arguments, words, capsys, tmp_path, monkeypatch):
@@ -128,6 +140,61 @@ def test_rows_that_cannot_be_used_are_one_sentence(text, words, capsys, tmp_path
 def test_one_row_or_one_column_will_do(text, tmp_path):
     (tmp_path / "rows.csv").write_text(text)
     assert run("train", tmp_path / "rows.csv", *QUICK, "--out", tmp_path / "out") == 0
+
+
+def test_a_curve_is_printed_written_and_not_overwritten(trained, tmp_path, capsys):
+    command = ["curve", trained / "rows.csv", "--sizes", "3,1", "--hidden", "8", *QUICK, "--out", tmp_path / "new"]
+    assert run(*command) == 0
+    shown = capsys.readouterr().out
+    assert "PCA explained" in shown
+    assert "lowest held-out error" in shown
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(CURVE_FILES)
+    lines = (tmp_path / "new" / "curve.csv").read_text().splitlines()
+    assert lines[0] == "code_size,error,standard_error,explained_variance,pca_error,pca_explained_variance"
+    assert [line.partition(",")[0] for line in lines[1:]] == ["1", "3"]
+    assert "--overwrite" in refused(capsys, *command)
+    assert run(*command, "--overwrite", "--folds", "2") == 0
+
+
+def test_an_interrupted_curve_goes_on(trained, tmp_path, capsys, monkeypatch):
+    command = ["curve", trained / "rows.csv", "--sizes", "1,2", "--hidden", "8", *QUICK, "--out", tmp_path / "out"]
+    fit, made = isthmus.DenseAutoencoder.fit, []
+
+    def interrupted(self, X, y=None):
+        made.append(self.code_size)
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        return fit(self, X, y)
+
+    monkeypatch.setattr(isthmus.DenseAutoencoder, "fit", interrupted)
+    assert run(*command) == 130
+    assert "interrupted after 3 of 4 fits" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["fits.json"]
+    assert run(*command) == 0
+    assert made == [1, 2, 2]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(CURVE_FILES)
+
+
+def test_models_are_compared_with_the_flags_that_each_of_them_has(tmp_path, capsys):
+    flags = ["--models", "dense,linear", "--hidden", "8", "--code-size", "4", *QUICK, "--out", tmp_path / "out"]
+    assert run("compare", "digits", *flags) == 0
+    assert "kNN" in capsys.readouterr().out
+    lines = (tmp_path / "out" / "compare.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["model", "dense", "linear", "PCA"]
+    assert lines[0].endswith("knn_accuracy,linear_probe_accuracy")
+    assert run("compare", "digits", *flags, "--overwrite", "--labels", "none") == 0
+    assert "kNN" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".csv"])
+def test_labels_come_from_a_file_of_one_column(trained, suffix, tmp_path, capsys):
+    labels, wide = tmp_path / f"labels{suffix}", tmp_path / f"wide{suffix}"
+    for path, values in ((labels, np.arange(60) % 2), (wide, np.ones((60, 2)))):
+        np.save(path, values) if suffix == ".npy" else np.savetxt(path, values, "%d", ",")
+    flags = ["--models", "linear", "--code-size", "2", "--no-verbose", "--out", tmp_path / "out"]
+    assert run("compare", trained / "rows.csv", *flags, "--labels", labels) == 0
+    assert "probe" in capsys.readouterr().out
+    assert "one column" in refused(capsys, "compare", trained / "rows.csv", *flags, "--overwrite", "--labels", wide)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc to see that torch is loaded")

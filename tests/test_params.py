@@ -75,8 +75,9 @@ def test_numpy_numbers_are_numbers(value):
 
 
 @pytest.mark.parametrize("value", [10**400, -(10**400), 2**63], ids=["positive", "negative", "no machine integer"])
-def test_an_integer_too_large_for_a_float_is_answered_without_a_traceback(value):
-    assert Number(0, 10, integer=True).accepts(value) is False
+def test_an_integer_too_large_for_a_machine_is_no_number(value):
+    assert Number(integer=True).accepts(value) is False
+    assert Number().accepts(value) is False
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ _HOMES = {
     "VariationalAutoencoder": "variational",
     "load": "loading",
 }
-_MODULES = ("datasets", "metrics", "parts", "plots")
+_MODULES = ("datasets", "metrics", "parts", "plots", "selection")
 
 __all__ = [
     "Autoencoder",

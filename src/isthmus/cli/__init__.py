@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Never
 
 from isthmus import __version__
-from isthmus.cli import train, use
+from isthmus.cli import choose, train, use
 from isthmus.errors import CommandLineError, MissingExtraError
 
 
@@ -26,6 +26,7 @@ def parser() -> ArgumentParser:
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     train.add_to(commands)
+    choose.add_to(commands)
     use.add_to(commands)
     return top
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, BooleanOptionalAction
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from isthmus import hyperparameters
@@ -64,10 +64,12 @@ def _group(by_model: dict[str, Param]) -> str:
     return "Training" if len(by_model) == len(MODELS) else f"Only for {', '.join(by_model)}"
 
 
-def add_flags(parser: ArgumentParser) -> None:
-    """Give a command a flag for each hyper-parameter, in groups of the models that have it."""
+def add_flags(parser: ArgumentParser, without: Collection[str] = ()) -> None:
+    """Give a command a flag for each hyper-parameter but some, in groups of the models that have it."""
     groups: dict[str, Any] = {}
     for name, by_model in _declared().items():
+        if name in without:
+            continue
         title = _group(by_model)
         group = groups.get(title) or groups.setdefault(title, parser.add_argument_group(title))
         if _is_flag(next(iter(by_model.values()))):
@@ -86,7 +88,7 @@ def parameters_for(model: str, flags: Mapping[str, Any]) -> dict[str, Any]:
     """
     declared, values = _declared(), {}
     for name, by_model in declared.items():
-        text = flags[name]
+        text = flags.get(name)
         if text is None:
             continue
         if model not in by_model:
