@@ -66,9 +66,12 @@ def closed(encoder: nn.Module, inputs: Tensor, generator: Generator | None = Non
     last factor is built from the code's side, and |M W_1|^2 = tr(M (W_1 W_1^T) M^T) spares the widest matrix.
     """
     weights, slopes = _linearised(encoder, inputs)
-    product = torch.diag_embed(slopes[-1])
-    for weight, slope in zip(reversed(weights[1:]), reversed(slopes[:-1]), strict=True):
-        product = (product @ weight) * slope[:, None, :]
+    if len(weights) == 1:
+        return slopes[0].square() @ weights[0].square().sum(dim=1)
+    product = slopes[-1][:, :, None] * weights[-1]
+    for weight, slope in zip(reversed(weights[1:-1]), reversed(slopes[1:-1]), strict=True):
+        product = (product * slope[:, None, :]) @ weight
+    product = product * slopes[0][:, None, :]
     gram = weights[0] @ weights[0].T
     return ((product @ gram) * product).sum(dim=(1, 2))
 
