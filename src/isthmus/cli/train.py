@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus.cli.flags import MODELS, add_flags, estimator_name, parameters_for
 from isthmus.cli.use import ROWS, rows_of
+from isthmus.errors import IsthmusError
 from isthmus.files import OutputExistsError, replaced
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def _fit(estimator: BaseAutoencoder, rows: Any) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         estimator.fit(rows)
+    if not estimator.history_:
+        raise IsthmusError("interrupted before the first epoch was over: there is no model to write")
     for warning in caught:
         print(f"isthmus: {warning.message}", file=sys.stderr)
 
