@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isthmus.errors import require
+from isthmus.records import Schema
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,3 +113,9 @@ def range_of(*values: ArrayLike) -> tuple[float, float]:
 def size_of(shape: Sequence[int]) -> str:
     """Say the shape of an image, without a channel that is the only one."""
     return " x ".join(map(str, shape if shape[-1] > 1 else shape[:-1]))
+
+
+def image_shape(schema: Schema) -> tuple[int, ...] | None:
+    """Give height, width and channels of rows; None if they are no images."""
+    shape = schema.layout if len(schema.layout) == 3 else (*schema.row_shape, 1)[:3]
+    return tuple(shape) if len(shape) == 3 else None

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.errors import ParameterError
 from isthmus.params import Number
-from isthmus.plots.cells import COLOURS, Row, pictures, range_of, size_of, stacked, tiled
+from isthmus.plots.cells import COLOURS, Row, image_shape, pictures, range_of, size_of, stacked, tiled
 from isthmus.validation import checked_rows
 
 if TYPE_CHECKING:
@@ -67,13 +67,13 @@ def plot_reconstructions(model: BaseAutoencoder, X: ArrayLike, n: int = 10) -> F
 def _data_rows(model: BaseAutoencoder, originals: NDArray, rebuilt: NDArray) -> tuple[Row, Row]:
     """Give the originals and the reconstructions on their common scale."""
     schema, scaling = model.schema_, model.scaling_
-    shape = schema.layout if len(schema.layout) == 3 else (*schema.row_shape, 1)[:3]
-    if len(shape) == 3:
+    shape = image_shape(schema)
+    if shape is not None:
         size = size_of(shape)
         originals, rebuilt = pictures(originals.reshape(-1, *shape), rebuilt.reshape(-1, *shape))
         low, high = range_of(originals, rebuilt)
     else:
-        size = f"{shape[0]} columns"
+        size = f"{schema.row_shape[0]} columns"
         if scaling.scale.numel() > 1:
             size += "\nscaled"
             offset, scale = scaling.offset.numpy(), scaling.scale.numpy()

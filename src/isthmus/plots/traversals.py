@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.errors import DataError, ParameterError, require
 from isthmus.params import Number
-from isthmus.plots.cells import COLOURS, Row, pictures, range_of, stacked
+from isthmus.plots.cells import COLOURS, Row, image_shape, pictures, range_of, stacked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +60,7 @@ def plot_manifold(model: BaseAutoencoder, n: int = 20) -> Figure:
     _check_count("plot_manifold", n)
     if not hasattr(model, "posterior"):
         raise ParameterError(f"plot_manifold: the model must be a VariationalAutoencoder; got {type(model).__name__}")
-    shape = _image_shape(model)
+    shape = image_shape(model.schema_)
     if math.prod(model.code_shape_) != 2 or shape is None:
         found = f"code {model.code_shape_}, rows {model.schema_.row_shape}"
         raise DataError(f"plot_manifold needs a code of 2 numbers and rows that are images; got {found}")
@@ -113,7 +113,7 @@ def plot_traversals(model: BaseAutoencoder, X: ArrayLike, steps: int = 9) -> Fig
     check_is_fitted(model)
     _check_count("plot_traversals", steps)
     codes = np.asarray(model.transform(X), dtype=np.float64)
-    middle, shape = np.median(codes, axis=0), _image_shape(model)
+    middle, shape = np.median(codes, axis=0), image_shape(model.schema_)
     moved = np.argsort(-_spread(model, codes), kind="stable")[:_MOST_ROWS]
     ways = []
     for number in moved:
@@ -136,13 +136,6 @@ def _ends(numbers: NDArray) -> tuple[float, float]:
 def _check_count(name: str, value: int) -> None:
     if not _COUNT.accepts(value):
         raise ParameterError(f"{name}: the number of places must be {_COUNT}; got {value!r}")
-
-
-def _image_shape(model: BaseAutoencoder) -> tuple[int, ...] | None:
-    """Give height, width and channels of the rows; None if they are no images."""
-    schema = model.schema_
-    shape = schema.layout if len(schema.layout) == 3 else (*schema.row_shape, 1)[:3]
-    return tuple(shape) if len(shape) == 3 else None
 
 
 def _spread(model: BaseAutoencoder, codes: NDArray) -> NDArray:
