@@ -32,6 +32,7 @@ LAYERS = (
     "metrics.*",
     "summary",
     "validation",
+    "engines.*",
     "training",
     "persistence",
     "saving",

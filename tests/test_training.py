@@ -3,7 +3,6 @@
 import copy
 import math
 import warnings
-from functools import partial
 
 import numpy as np
 import pytest
@@ -36,7 +35,7 @@ def trainer_on(rows, *, held_out=0, schedule="constant", callbacks=(), **setting
     schema, everything = Schema(rows.shape[1:], rows.shape[1:]), np.arange(len(rows))
     module = AutoencoderModule(Recipe(2, Dense((8,))), schema).materialise(torch.Generator().manual_seed(0))
     source = Rows(rows, schema, learn_scaling(rows, everything, "none"), CPU)
-    state = TrainingState(partial(optimizer_for, module, settings), torch.Generator(), np.random.RandomState(0))
+    state = TrainingState(torch.Generator(), np.random.RandomState(0))
     training, validation = everything[: len(rows) - held_out], everything[len(rows) - held_out :]
     return Trainer(module, settings, source, training, validation, state, schedule, callbacks)
 
@@ -66,7 +65,7 @@ class Recorder(Watcher):
 
     def batch_ended(self, trainer, rows):
         self.batches.append(rows)
-        self.rates.append(trainer.state.optimizer.param_groups[0]["lr"])
+        self.rates.append(trainer.optimizer.param_groups[0]["lr"])
 
     def epoch_ended(self, trainer, epoch):
         self.calls.append(epoch.epoch)
@@ -121,11 +120,13 @@ def test_without_a_learning_rate_it_is_the_optimizers_own(optimizer, rate):
         (Training(optimizer=optimizer), rate),
         (Training(optimizer=optimizer, learning_rate=0.5), 0.5),
     ):
-        assert optimizer_for(nn.Linear(2, 2), settings).param_groups[0]["lr"] == expected
+        assert optimizer_for(list(nn.Linear(2, 2).parameters()), settings).param_groups[0]["lr"] == expected
 
 
 def test_sgd_has_momentum():
-    assert optimizer_for(nn.Linear(2, 2), Training(optimizer="sgd")).param_groups[0]["momentum"] == 0.9
+    assert (
+        optimizer_for(list(nn.Linear(2, 2).parameters()), Training(optimizer="sgd")).param_groups[0]["momentum"] == 0.9
+    )
 
 
 # ---------------------------------------------------------------- schedules

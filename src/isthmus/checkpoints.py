@@ -96,7 +96,7 @@ class Checkpoints(Watcher):
             raise DataError(f"the checkpoint in {self._folder} belongs to other rows than X; take another folder")
         state = trainer.state
         trainer.module.load_state_dict(_within(tensors, "module."))
-        state.optimizer.load_state_dict(_optimizer_state(header["optimizer"], _within(tensors, "optimizer.")))
+        trainer.optimizer.load_state_dict(_optimizer_state(header["optimizer"], _within(tensors, "optimizer.")))
         state.generator.set_state(tensors["generator"])
         state.shuffler.set_state(_plain_random(header["shuffler"]))
         state.history[:] = [Epoch(**epoch) for epoch in header["history"]]
@@ -119,7 +119,7 @@ class Checkpoints(Watcher):
 
     def _write(self, trainer: Trainer) -> None:
         state, best = trainer.state, self._best.best
-        groups, tensors = _flat_optimizer(state.optimizer.state_dict())
+        groups, tensors = _flat_optimizer(trainer.optimizer.state_dict())
         tensors |= {f"module.{name}": value for name, value in trainer.module.state_dict().items()}
         tensors |= {f"best.{name}": value for name, value in best.weights.items()}
         tensors |= {f"losses.{name}": value for name, value in state.totals.losses.items()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -32,7 +31,7 @@ from isthmus.saving import saved_of
 from isthmus.scaling import Scaling, learn_scaling
 from isthmus.sources import Rows, first_look_size
 from isthmus.summary import summary_of
-from isthmus.training import Trainer, TrainingState, optimizer_for
+from isthmus.training import Trainer, TrainingState
 from isthmus.validation import checked_codes, checked_rows
 
 
@@ -143,7 +142,7 @@ class BaseAutoencoder(
         module = AutoencoderModule(recipe, schema).materialise(weights).to(device_of(self.device))
         rows = Rows(array, schema, scaling, device_of(self.device))
         module.start_at(next(rows.batches(training, first_look_size(schema))))
-        return Trainer(module, self, rows, training, validation, self._state(module, random), schedule)
+        return Trainer(module, self, rows, training, validation, self._state(random), schedule)
 
     def _old_trainer(self, X: ArrayLike) -> Trainer:
         """Go on with the fitted network and, in the process that trained it, with its optimizer."""
@@ -151,7 +150,7 @@ class BaseAutoencoder(
         module = self.module_.to(device_of(self.device))
         state = getattr(self, "_training_state", None)
         if state is None:
-            state = self._state(module, self._random())
+            state = self._state(self._random())
             state.history = self.history_
         rows = Rows(array, self.schema_, self.scaling_, device_of(self.device))
         return Trainer(module, self, rows, np.arange(len(array)), np.arange(0), state, "constant")
@@ -160,9 +159,9 @@ class BaseAutoencoder(
         """Give the source of chance; without a seed a new one, never numpy's global one."""
         return np.random.RandomState() if self.random_state is None else check_random_state(self.random_state)
 
-    def _state(self, module: AutoencoderModule, random: np.random.RandomState) -> TrainingState:
+    def _state(self, random: np.random.RandomState) -> TrainingState:
         noise = torch.Generator(device_of(self.device)).manual_seed(int(random.randint(2**31)))
-        return TrainingState(partial(optimizer_for, module, self), noise, random)
+        return TrainingState(noise, random)
 
     def _finish(self, trainer: Trainer) -> Self:
         self.module_ = trainer.module.eval()
@@ -318,6 +317,9 @@ class BaseAutoencoder(
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
+        """Leave the optimizer behind: it shares memory with the weights, which a pickle would tear apart."""
         if self.__sklearn_is_fitted__():
             self.module_.to("cpu")
-        return super().__getstate__()
+        state = super().__getstate__()
+        state.pop("_training_state", None)
+        return state

@@ -193,6 +193,7 @@ def _record(trainer: Trainer, components: Components, started: float) -> Epoch:
         denoising_loss=None,
         learning_rate=0.0,
         seconds=time.perf_counter() - started,
+        engine="exact",
     )
     trainer.state.history.append(epoch)
     return epoch

@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from isthmus.errors import ModelFileError
 from isthmus.parts import layers
 from isthmus.parts.penalties import normal
-from isthmus.parts.reconstructions import UNIT_RANGE
+from isthmus.parts.reconstructions import UNIT_RANGE, SquaredError
 from isthmus.recipe import Recipe
 from isthmus.records import NormalLatent, Pass, Schema
 
@@ -135,7 +135,7 @@ class AutoencoderModule(nn.Module):
         run = Pass(rows, inputs, latent, output, self.encoder, self.decoder, generator, progress)
         for penalty in self.recipe.penalties:
             losses[penalty.name] = penalty(run)
-        return losses, self._squared_error(output, rows)
+        return losses, self.squared_error(output, rows, losses["reconstruction"])
 
     def _features(self, inputs: Tensor, progress: float, generator: Generator | None) -> Tensor:
         if generator is not None and hasattr(self.encoder, "draw"):
@@ -146,7 +146,10 @@ class AutoencoderModule(nn.Module):
         return generator if training or self.recipe.bottleneck.random else None
 
     @torch.no_grad()
-    def _squared_error(self, output: Tensor, rows: Tensor) -> Tensor:
+    def squared_error(self, output: Tensor, rows: Tensor, loss: Tensor | None = None) -> Tensor:
+        """Give the sum of squared errors of rows, from the reconstruction loss where it is just that."""
+        if loss is not None and isinstance(self.recipe.reconstruction, SquaredError):
+            return loss.detach() * len(rows)
         return (self.reconstruction.mean(output) - rows).square_().sum()
 
     def log_weights(self, rows: Tensor, n_samples: int, generator: Generator) -> Tensor:
@@ -172,7 +175,7 @@ class AutoencoderModule(nn.Module):
         k = self.recipe.n_importance
         weights, output = self._weights(rows, features, k, progress, generator)
         bound = (weights.logsumexp(dim=1) - math.log(k)).mean()
-        return {"bound": -bound}, self._squared_error(output[::k], rows)
+        return {"bound": -bound}, self.squared_error(output[::k], rows)
 
 
 def built(part: Any) -> Any:

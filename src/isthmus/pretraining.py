@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from isthmus.parts.reconstructions import SquaredError
 from isthmus.records import Schema
 from isthmus.scaling import Scaling
 from isthmus.sources import Rows
-from isthmus.training import Trainer, TrainingState, optimizer_for
+from isthmus.training import Trainer, TrainingState
 
 
 def pretrain(trainer: Trainer) -> None:
@@ -62,8 +61,7 @@ def _shallow(trainer: Trainer, layer: Dense, rows: Rows, width: int, *, first: b
     own = replace(recipe, code_size=width, network=layer, reconstruction=reconstruction)
     weights = torch.Generator().manual_seed(int(trainer.state.shuffler.randint(2**31)))
     module = AutoencoderModule(own, rows.schema).materialise(weights).to(rows.device)
-    optimizer = partial(optimizer_for, module, trainer.settings)
-    state = TrainingState(optimizer, trainer.state.generator, trainer.state.shuffler)
+    state = TrainingState(trainer.state.generator, trainer.state.shuffler)
     return replace(trainer, module=module, rows=rows, state=state, callbacks=())
 
 

@@ -34,6 +34,8 @@ class Epoch:
         At the end of the epoch.
     seconds : float
         Time the epoch took, validation included.
+    engine : str
+        What took the gradients, and in brackets why it was chosen.
     """
 
     epoch: int
@@ -46,6 +48,7 @@ class Epoch:
     denoising_loss: float | None
     learning_rate: float
     seconds: float
+    engine: str
 
     @property
     def monitored(self) -> float:

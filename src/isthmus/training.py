@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn, optim
 
 from isthmus.callbacks import Callback
+from isthmus.engines import Engine, engine_for
 from isthmus.errors import DivergedError
 from isthmus.hyperparameters import Training
 from isthmus.module import AutoencoderModule
@@ -40,10 +41,10 @@ _SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 
-def optimizer_for(module: nn.Module, settings: Training) -> optim.Optimizer:
+def optimizer_for(parameters: Sequence[nn.Parameter], settings: Training) -> optim.Optimizer:
     """Make the optimizer that the settings name, at its own learning rate if they give none."""
     rate = settings.learning_rate or _RATES[settings.optimizer]
-    optimizer = _OPTIMIZERS[settings.optimizer](module.parameters(), lr=rate, weight_decay=settings.weight_decay)
+    optimizer = _OPTIMIZERS[settings.optimizer](parameters, lr=rate, weight_decay=settings.weight_decay)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
     return optimizer
@@ -55,8 +56,6 @@ class TrainingState:
 
     Attributes
     ----------
-    make_optimizer : callable
-        Makes the optimizer at the first step; the exact solvers take none.
     generator : torch.Generator
         Source of noise and draws, on the device of the module.
     shuffler : numpy.random.RandomState
@@ -71,9 +70,12 @@ class TrainingState:
         Whether a callback has ended the run.
     epoch_began_with : tuple
         State of ``shuffler`` when the epoch began.
+    engine : Engine or None
+        What takes gradients; None before the first step.
+    optimizer : Optimizer or None
+        What follows them; None before the first step.
     """
 
-    make_optimizer: Callable[[], optim.Optimizer]
     generator: torch.Generator
     shuffler: np.random.RandomState
     history: list[Epoch] = field(default_factory=list)
@@ -81,11 +83,8 @@ class TrainingState:
     totals: Totals = field(default_factory=lambda: Totals())
     stopped: bool = False
     epoch_began_with: Any = None
-
-    @cached_property
-    def optimizer(self) -> optim.Optimizer:
-        """What takes the steps."""
-        return self.make_optimizer()
+    engine: Engine | None = None
+    optimizer: optim.Optimizer | None = None
 
 
 @dataclass
@@ -131,6 +130,20 @@ class Trainer:
         """Training steps in an epoch."""
         return math.ceil(len(self.training) / self.settings.batch_size)
 
+    @property
+    def engine(self) -> Engine:
+        """What takes gradients; the exact solvers never ask for it."""
+        if self.state.engine is None:
+            self.state.engine = engine_for(self.module)
+        return self.state.engine
+
+    @property
+    def optimizer(self) -> optim.Optimizer:
+        """What follows the gradients."""
+        if self.state.optimizer is None:
+            self.state.optimizer = optimizer_for(self.engine.parameters, self.settings)
+        return self.state.optimizer
+
     def run(self) -> None:
         """Train until the epochs are over, a callback stops, or the user interrupts."""
         with watched(self):
@@ -158,8 +171,9 @@ class Trainer:
             validation_losses=held_out,
             validation_mse=held_out_mse,
             denoising_loss=denoising,
-            learning_rate=self.state.optimizer.param_groups[0]["lr"],
+            learning_rate=self.optimizer.param_groups[0]["lr"],
             seconds=time.perf_counter() - started,
+            engine=self.engine.name,
         )
         if not math.isfinite(epoch.loss + epoch.monitored):
             raise DivergedError(_diverged(epoch, self.rows.scaling.low, self.rows.scaling.high))
@@ -186,18 +200,16 @@ class Trainer:
             state.totals, state.step = Totals(), 0
 
     def _step(self, batch: Tensor, progress: float) -> tuple[dict[str, Tensor], Tensor]:
-        inputs = self.module.corrupted(batch, self.state.generator)
-        losses, error = self.module.losses(batch, inputs, progress, self.state.generator)
-        self.state.optimizer.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()
+        optimizer = self.optimizer
+        losses, error = self.engine(batch, progress, self.state.generator)
         if self.settings.clip_gradient is not None:
-            nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip_gradient)
-        self.state.optimizer.step()
+            nn.utils.clip_grad_norm_(self.engine.parameters, self.settings.clip_gradient)
+        optimizer.step()
         self.module.constrain()
         return losses, error
 
     def _set_rate(self, factor: float) -> None:
-        for group in self.state.optimizer.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
 
     @torch.no_grad()

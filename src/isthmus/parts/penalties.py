@@ -22,6 +22,7 @@ class L1:
 
     kind: ClassVar[str] = "penalty"
     name: ClassVar[str] = "l1"
+    local: ClassVar[bool] = True
 
     weight: Weight = param(1e-3, _WEIGHT, "Factor; a schedule changes it.", positional=True)
 
@@ -40,6 +41,7 @@ class KLSparsity:
 
     kind: ClassVar[str] = "penalty"
     name: ClassVar[str] = "sparsity"
+    local: ClassVar[bool] = True
 
     weight: Weight = param(1e-1, _WEIGHT, "Factor; a schedule changes it.", positional=True)
     target: float = param(0.05, Number(0, 1, open=True), "Mean activation that units shall have.", positional=True)
@@ -63,6 +65,7 @@ class Divergence:
 
     kind: ClassVar[str] = "penalty"
     name: ClassVar[str] = "divergence"
+    local: ClassVar[bool] = True
 
     weight: Weight = param(
         1.0, _WEIGHT, "Factor, the beta of Higgins et al., 2017; a schedule changes it.", positional=True

@@ -50,7 +50,8 @@ class Corruption(Protocol):
 class Reconstruction(Protocol):
     """Describes how a rebuilt row is compared with the row.
 
-    One that learns something offers ``build(layout)``, which gives a module with the same methods.
+    One that learns something offers ``build()``, which gives a module with the same methods. One whose derivative is
+    simple offers ``loss_and_gradient(output, rows)``: the loss, and its derivative by the output.
     """
 
     kind: ClassVar[str]
@@ -66,7 +67,10 @@ class Reconstruction(Protocol):
 
 
 class Penalty(Protocol):
-    """Describes a term that is added to the loss."""
+    """Describes a term that is added to the loss.
+
+    One that looks at nothing of the networks but their outputs says so with ``local = True``, and trains faster.
+    """
 
     kind: ClassVar[str]
     name: ClassVar[str]

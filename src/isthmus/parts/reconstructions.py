@@ -37,6 +37,12 @@ class SquaredError(_OnRows):
         """Sum over columns, mean over rows."""
         return functional.mse_loss(output, rows, reduction="sum") / len(rows)
 
+    def loss_and_gradient(self, output: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the loss and its derivative by the output."""
+        difference = torch.sub(output, rows)
+        flat = difference.reshape(-1)
+        return torch.dot(flat, flat) / len(rows), difference.mul_(2 / len(rows))
+
 
 @part
 class AbsoluteError(_OnRows):
@@ -78,6 +84,10 @@ class Bernoulli:
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:
         """Sum over columns, mean over rows."""
         return functional.binary_cross_entropy_with_logits(output, rows, reduction="sum") / len(rows)
+
+    def loss_and_gradient(self, output: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the loss and its derivative by the output."""
+        return self.loss(output, rows), output.sigmoid().sub_(rows).div_(len(rows))
 
     def log_likelihood(self, output: Tensor, rows: Tensor) -> Tensor:
         """Log-probability of each row, in nats."""

@@ -1,0 +1,26 @@
+"""The engine for every module: torch's automatic differentiation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from isthmus.module import AutoencoderModule
+
+
+class Autograd:
+    """Differentiates what the module computes."""
+
+    def __init__(self, module: AutoencoderModule, reason: str = "") -> None:
+        self.name = f"autograd ({reason})" if reason else "autograd"
+        self.parameters = list(module.parameters())
+        self._module = module
+
+    def __call__(self, rows: Tensor, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
+        """Leave the gradient of a batch's loss in ``grad`` of the parameters."""
+        inputs = self._module.corrupted(rows, generator)
+        losses, error = self._module.losses(rows, inputs, progress, generator)
+        for parameter in self.parameters:
+            parameter.grad = None
+        torch.stack(list(losses.values())).sum().backward()
+        return losses, error

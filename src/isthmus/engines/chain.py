@@ -1,0 +1,98 @@
+"""The engine for dense stacks: their forward and backward passes written out, into memory that stays.
+
+What lies between and behind the stacks (the bottleneck, penalties on the code, unusual losses) works on small
+tensors and is left to automatic differentiation.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor, nn
+
+from isthmus.engines.flat import flattened
+from isthmus.engines.stack import Stack, is_stack
+from isthmus.module import AutoencoderModule
+from isthmus.parts import Point
+from isthmus.records import Latent, Pass
+
+
+def why_not(module: AutoencoderModule) -> str:
+    """Say what keeps a module from this engine; empty if nothing does."""
+    recipe = module.recipe
+    if next(module.parameters()).device.type != "cpu":
+        return "the arithmetic is not on the CPU"
+    if not (is_stack(module.encoder) and is_stack(module.decoder)):
+        return "not only dense layers"
+    if recipe.n_importance > 1:
+        return "several draws for each row"
+    distant = [penalty.name for penalty in recipe.penalties if not getattr(penalty, "local", False)]
+    return f"the penalty {distant[0]} looks at the network" if distant else ""
+
+
+class Chain:
+    """Writes the passes of a dense encoder and decoder out."""
+
+    name = "chain"
+
+    def __init__(self, module: AutoencoderModule) -> None:
+        self._module, self._recipe = module, module.recipe
+        stacked = [*module.encoder.parameters(), *module.decoder.parameters()]
+        vector, gradients = flattened(stacked)
+        self._others = [other for other in module.parameters() if all(other is not own for own in stacked)]
+        self.parameters = [vector, *self._others]
+        split = len(list(module.encoder.parameters()))
+        self._encoder = Stack(module.encoder, gradients[:split])
+        self._decoder = Stack(module.decoder, gradients[split:])
+
+    def __call__(self, rows: Tensor, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
+        """Leave the gradient of a batch's loss in ``grad`` of the parameters."""
+        inputs = self._module.corrupted(rows, generator)
+        with torch.no_grad():
+            features = self._encoder.forward(inputs)
+            features, latent = self._coded(features, progress, generator)
+            output = self._decoder.forward(latent.code.detach())
+            loss, gradient = self._compared(output, rows)
+            losses = {"reconstruction": loss}
+            gradient = self._decoder.backward(gradient, inputs_too=True)
+            if features.requires_grad:
+                run = self._pass(rows, inputs, latent, output, generator, progress)
+                gradient = self._through_the_code(features, gradient, run, losses)
+            self._encoder.backward(gradient, inputs_too=False)
+            return losses, self._module.squared_error(output, rows, loss)
+
+    def _coded(self, features: Tensor, progress: float, generator: Generator) -> tuple[Tensor, Latent]:
+        """Pass features through the bottleneck, recorded if its gradient is not plainly that of the code."""
+        if isinstance(self._recipe.bottleneck, Point) and not self._recipe.penalties:
+            return features, Latent(features, features)
+        with torch.enable_grad():
+            features = features.detach().requires_grad_()
+            return features, self._recipe.bottleneck(features, progress, generator)
+
+    def _compared(self, output: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the reconstruction loss and its gradient at the decoder's output."""
+        reconstruction = self._module.reconstruction
+        if hasattr(reconstruction, "loss_and_gradient"):
+            return reconstruction.loss_and_gradient(output, rows)
+        with torch.enable_grad():
+            output = output.detach().requires_grad_()
+            loss = reconstruction.loss(output, rows)
+        learned = [parameter for parameter in self._others if parameter.requires_grad]
+        gradient, *others = torch.autograd.grad(loss, [output, *learned])
+        for parameter, own in zip(learned, others, strict=True):
+            parameter.grad = own
+        return loss.detach(), gradient
+
+    def _pass(
+        self, rows: Tensor, inputs: Tensor, latent: Latent, output: Tensor, generator: Generator, progress: float
+    ) -> Pass:
+        encoder: nn.Module = self._module.encoder
+        return Pass(rows, inputs, latent, output, encoder, self._module.decoder, generator, progress)
+
+    def _through_the_code(self, features: Tensor, gradient: Tensor, run: Pass, losses: dict[str, Tensor]) -> Tensor:
+        """Give the gradient at the features: of the code's way to the decoder, and of the penalties."""
+        with torch.enable_grad():
+            penalties = {penalty.name: penalty(run) for penalty in self._recipe.penalties}
+        losses |= {name: penalty.detach() for name, penalty in penalties.items()}
+        recorded = [penalty for penalty in penalties.values() if penalty.requires_grad]
+        outputs, gradients = [run.latent.code, *recorded], [gradient, *map(torch.ones_like, recorded)]
+        return torch.autograd.grad(outputs, [features], gradients)[0]

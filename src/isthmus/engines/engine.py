@@ -1,0 +1,40 @@
+"""What an engine must offer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Generator, Tensor, nn
+
+
+class Engine(Protocol):
+    """Takes the gradient of a batch; the training loop does the rest."""
+
+    @property
+    def name(self) -> str:
+        """Which engine it is and, in brackets, why: ``engine`` in ``history_``."""
+
+    @property
+    def parameters(self) -> Sequence[nn.Parameter]:
+        """What the optimizer changes: the module's own parameters, or others that share their memory."""
+
+    def __call__(self, rows: Tensor, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
+        """Leave the gradient of a batch's loss in ``grad`` of the parameters.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (n, ...)
+            Scaled rows, channels first; they are corrupted here if the recipe says so.
+        progress : float
+            Share of the training that is done.
+        generator : Generator
+            Source of noise and draws.
+
+        Returns
+        -------
+        losses : dict of str to Tensor
+            The named losses, sums over columns and means over rows.
+        error : Tensor
+            Sum of the squared errors of the rows.
+        """

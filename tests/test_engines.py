@@ -1,0 +1,170 @@
+"""Engines give automatic differentiation's gradients and losses, whatever the recipe."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from isthmus import Autoencoder, DenseAutoencoder, VariationalAutoencoder
+from isthmus.engines import Autograd, Engine, engine_for
+from isthmus.engines.chain import Chain, why_not
+from isthmus.engines.flat import flattened
+from isthmus.module import AutoencoderModule
+from isthmus.parts import (
+    L1,
+    Bernoulli,
+    ContinuousBernoulli,
+    Contraction,
+    Convolutional,
+    Dense,
+    Divergence,
+    Gaussian,
+    GaussianLikelihood,
+    GaussianNoise,
+    Huber,
+    KLSparsity,
+    Masking,
+    Point,
+    SquaredError,
+    TopK,
+    WinnerTakeAll,
+)
+from isthmus.recipe import Recipe
+from isthmus.records import Schema
+
+WRITTEN_OUT = st.sampled_from(["linear", "relu", "leaky_relu", "tanh", "sigmoid"])
+LIKELIHOODS = st.sampled_from([Bernoulli(), ContinuousBernoulli()])
+DISTANCES = st.sampled_from([SquaredError(), Huber(0.1), GaussianLikelihood(), GaussianLikelihood(0.5)])
+COMBINATIONS = st.sampled_from(
+    [
+        (Point(), ()),
+        (Point(), (L1(0.1),)),
+        (Gaussian(), (Divergence(0.5, free_bits=0.01), L1(0.1))),
+        (TopK(2), ()),
+        (WinnerTakeAll(0.3), (L1(0.1),)),
+    ]
+)
+
+
+@st.composite
+def recipes(draw):
+    """Recipes that the written-out engine covers."""
+    bottleneck, penalties = draw(COMBINATIONS)
+    reconstruction = draw(st.one_of(LIKELIHOODS, DISTANCES))
+    output = draw(WRITTEN_OUT) if not isinstance(reconstruction, Bernoulli | ContinuousBernoulli) else "linear"
+    network = Dense(
+        draw(st.lists(st.integers(1, 9), max_size=3)),
+        activation=draw(WRITTEN_OUT),
+        code_activation=draw(WRITTEN_OUT),
+        output_activation=output,
+    )
+    corruption = draw(st.sampled_from([None, GaussianNoise(0.2), Masking(0.3)]))
+    return Recipe(draw(st.integers(1, 5)), network, bottleneck, corruption, reconstruction, penalties)
+
+
+def module_of(recipe, columns=7, seed=0):
+    module = AutoencoderModule(recipe, Schema((columns,), recipe.network.layout((columns,))))
+    return module.materialise(torch.Generator().manual_seed(seed))
+
+
+def gradients_by(engine: Engine, module, rows, *, seed=1):
+    """Losses, error and the gradient of each of the module's parameters, in the module's order."""
+    losses, error = engine(rows, 0.5, torch.Generator().manual_seed(seed))
+    if isinstance(engine, Autograd):
+        return losses, error, [parameter.grad for parameter in module.parameters()]
+    vector, others = engine.parameters[0], iter(engine.parameters[1:])
+    start, gradients = 0, []
+    for parameter in module.parameters():
+        if parameter.untyped_storage().data_ptr() == vector.untyped_storage().data_ptr():
+            gradients.append(vector.grad[start : start + parameter.numel()].view_as(parameter))
+            start += parameter.numel()
+        else:
+            gradients.append(next(others).grad)
+    return losses, error, gradients
+
+
+@settings(max_examples=60, deadline=None)
+@given(recipe=recipes(), rows=st.integers(2, 20))
+def test_the_written_out_gradients_are_those_of_automatic_differentiation(recipe, rows):
+    module = module_of(recipe)
+    twin = copy.deepcopy(module)
+    batch = torch.rand(rows, 7, generator=torch.Generator().manual_seed(rows))
+    ours = gradients_by(Chain(module), module, batch)
+    theirs = gradients_by(Autograd(twin), twin, batch)
+    assert ours[0].keys() == theirs[0].keys()
+    torch.testing.assert_close(list(ours[0].values()), list(theirs[0].values()), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(ours[1], theirs[1], rtol=1e-5, atol=1e-6)
+    for own, other in zip(ours[2], theirs[2], strict=True):
+        torch.testing.assert_close(own, other, rtol=1e-5, atol=1e-5)
+
+
+def test_kl_sparsity_is_covered_too():
+    network = Dense((6,), code_activation="sigmoid")
+    module = module_of(Recipe(3, network, penalties=(KLSparsity(0.5, 0.1),)))
+    twin, rows = copy.deepcopy(module), torch.rand(10, 7)
+    ours, theirs = gradients_by(Chain(module), module, rows), gradients_by(Autograd(twin), twin, rows)
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_batches_of_several_lengths_do_not_disturb_each_other():
+    module = module_of(Recipe(2, Dense((5,))))
+    engine, twin = Chain(module), copy.deepcopy(module)
+    for length in (8, 3, 8, 1, 5, 8):
+        batch = torch.rand(length, 7, generator=torch.Generator().manual_seed(length))
+        torch.testing.assert_close(
+            gradients_by(engine, module, batch)[2], gradients_by(Autograd(twin), twin, batch)[2], rtol=1e-5, atol=1e-6
+        )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reason"),
+    [
+        (Recipe(2, Dense((5,), activation="gelu")), "not only dense layers"),
+        (Recipe(2, Dense((5,)), penalties=(Contraction(),)), "the penalty contraction looks at the network"),
+        (Recipe(2, Dense((5,)), Gaussian(), reconstruction=Bernoulli(), n_importance=3), "several draws for each row"),
+    ],
+)
+def test_what_it_does_not_cover_is_left_to_automatic_differentiation_with_the_reason(recipe, reason):
+    module = module_of(recipe)
+    assert why_not(module) == reason
+    assert engine_for(module).name == f"autograd ({reason})"
+
+
+def test_convolutions_are_left_to_automatic_differentiation():
+    recipe = Recipe(None, Convolutional((2,)))
+    module = AutoencoderModule(recipe, Schema((6, 6), recipe.network.layout((6, 6))))
+    assert why_not(module.materialise(torch.Generator())) != ""
+
+
+def test_flattened_parameters_keep_their_values_and_layout():
+    linear, convolution = torch.nn.Linear(3, 4), torch.nn.Conv2d(2, 5, 3)
+    convolution.to(memory_format=torch.channels_last)
+    parameters = [*linear.parameters(), *convolution.parameters()]
+    before = [(parameter.detach().clone(), parameter.stride()) for parameter in parameters]
+    vector, gradients = flattened(parameters)
+    assert len(vector) == sum(parameter.numel() for parameter in parameters)
+    for parameter, gradient, (values, strides) in zip(parameters, gradients, before, strict=True):
+        assert torch.equal(parameter, values)
+        assert parameter.stride() == gradient.stride() == strides
+    with torch.no_grad():
+        vector.zero_()
+    assert not any(parameter.any() for parameter in parameters)
+
+
+def test_history_names_the_engine(rows):
+    dense = DenseAutoencoder(2, hidden=(8,), max_epochs=1, random_state=0).fit(rows)
+    assert dense.history_[0].engine == "chain"
+    unusual = Autoencoder(2, network=Dense((8,), activation="gelu"), max_epochs=1, random_state=0).fit(rows)
+    assert unusual.history_[0].engine == "autograd (not only dense layers)"
+
+
+def test_partial_fit_goes_on_in_a_copy_as_in_the_original(rows):
+    """The optimizer stays behind, and the copy's weights are its own."""
+    model = VariationalAutoencoder(2, hidden=(8,), max_epochs=1, random_state=0).partial_fit(rows)
+    twin, codes = copy.deepcopy(model), model.transform(rows)
+    twin.partial_fit(rows)
+    assert np.array_equal(model.transform(rows), codes)
+    assert not np.array_equal(twin.transform(rows), codes)
