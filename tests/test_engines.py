@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isthmus import Autoencoder, DenseAutoencoder, VariationalAutoencoder
-from isthmus.engines import Autograd, Engine, engine_for
+from isthmus.engines import Autograd, engine_for
 from isthmus.engines.chain import Chain, why_not
 from isthmus.engines.flat import flattened
 from isthmus.module import AutoencoderModule
@@ -70,20 +70,10 @@ def module_of(recipe, columns=7, seed=0):
     return module.materialise(torch.Generator().manual_seed(seed))
 
 
-def gradients_by(engine: Engine, module, rows, *, seed=1):
+def gradients_by(engine, module, rows, *, seed=1):
     """Losses, error and the gradient of each of the module's parameters, in the module's order."""
     losses, error = engine(rows, 0.5, torch.Generator().manual_seed(seed))
-    if isinstance(engine, Autograd):
-        return losses, error, [parameter.grad for parameter in module.parameters()]
-    vector, others = engine.parameters[0], iter(engine.parameters[1:])
-    start, gradients = 0, []
-    for parameter in module.parameters():
-        if parameter.untyped_storage().data_ptr() == vector.untyped_storage().data_ptr():
-            gradients.append(vector.grad[start : start + parameter.numel()].view_as(parameter))
-            start += parameter.numel()
-        else:
-            gradients.append(next(others).grad)
-    return losses, error, gradients
+    return losses, error, [parameter.grad for parameter in module.parameters()]
 
 
 @settings(max_examples=60, deadline=None)

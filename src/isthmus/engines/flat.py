@@ -14,7 +14,8 @@ def flattened(parameters: Sequence[nn.Parameter]) -> tuple[nn.Parameter, list[Te
     Parameters
     ----------
     parameters : sequence of Parameter
-        Parameters of one type on one device; each becomes a view of the vector, in its shape and strides.
+        Parameters of one type on one device; each becomes a view of the vector, in its shape and strides, and its
+        ``grad`` a view of the vector's.
 
     Returns
     -------
@@ -29,7 +30,8 @@ def flattened(parameters: Sequence[nn.Parameter]) -> tuple[nn.Parameter, list[Te
     for parameter in parameters:
         shape, strides = parameter.shape, parameter.stride()
         parameter.data = vector.data.as_strided(shape, strides, start)
-        gradients.append(vector.grad.as_strided(shape, strides, start))
+        parameter.grad = vector.grad.as_strided(shape, strides, start)
+        gradients.append(parameter.grad)
         start += parameter.numel()
     return vector, gradients
 
