@@ -24,6 +24,7 @@ LAYERS = (
     "parts.*",
     "recipe",
     "devices",
+    "allocator",
     "scaling",
     "module",
     "sources",

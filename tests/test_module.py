@@ -323,8 +323,8 @@ def test_a_batch_is_a_copy_of_the_rows():
 
 
 def test_prediction_takes_fewer_rows_at_once_the_larger_they_are():
-    assert predictions_size(Schema((3,), (3,))) == 1024
-    assert predictions_size(Schema((2**15,), (2**15,))) == 32
+    assert predictions_size(Schema((3,), (3,))) == 8192
+    assert predictions_size(Schema((2**15,), (2**15,))) == 16
     assert predictions_size(Schema((2**25,), (2**25,))) == 1
 
 
@@ -361,18 +361,18 @@ def test_a_feature_map_is_flattened_with_its_channels_last():
 def test_rows_are_encoded_alike_alone_and_among_thousands():
     module = materialised(Recipe(3)).eval()
     codec = Codec(module, UNSCALED, CPU)
-    X = np.random.RandomState(0).rand(2_500, 6).astype(np.float32)
+    X = np.random.RandomState(0).rand(9_000, 6).astype(np.float32)
     codes = codec.encode(X)
     np.testing.assert_array_equal(codes, codec.encode(X))
-    for row in (0, 1023, 1024, 2499):
+    for row in (0, 8191, 8192, 8999):
         np.testing.assert_allclose(codec.encode(X[row : row + 1])[0], codes[row], rtol=1e-5, atol=1e-6)
 
 
 def test_rebuilt_rows_come_in_batches_beside_the_rows():
     codec = Codec(materialised(Recipe(3)).eval(), UNSCALED, CPU)
-    X = np.random.RandomState(0).rand(1_500, 6).astype(np.float32)
+    X = np.random.RandomState(0).rand(8_700, 6).astype(np.float32)
     pairs = list(codec.rebuilt(X))
-    assert [len(rows) for rows, _ in pairs] == [1024, 476]
+    assert [len(rows) for rows, _ in pairs] == [8192, 508]
     np.testing.assert_array_equal(np.concatenate([rows for rows, _ in pairs]), X)
     np.testing.assert_array_equal(np.concatenate([rebuilt for _, rebuilt in pairs]), codec.decode(codec.encode(X)))
 

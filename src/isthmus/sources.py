@@ -68,7 +68,7 @@ def channels_last(rows: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 def predictions_size(schema: Schema) -> int:
     """Rows that go through the network at once in prediction: memory stays bounded."""
-    return int(np.clip(2**20 // np.prod(schema.layout), 1, 1024))
+    return int(np.clip(2**19 // np.prod(schema.layout), 1, 8192))
 
 
 def first_look_size(schema: Schema) -> int:

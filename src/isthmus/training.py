@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn, optim
 
+from isthmus.allocator import kept_memory
 from isthmus.callbacks import Callback
 from isthmus.engines import Engine, engine_for
 from isthmus.errors import DivergedError
@@ -146,7 +147,7 @@ class Trainer:
 
     def run(self) -> None:
         """Train until the epochs are over, a callback stops, or the user interrupts."""
-        with watched(self):
+        with kept_memory(), watched(self):
             try:
                 while len(self.state.history) < self.epochs and not self.state.stopped:
                     begin_epoch(self)

@@ -13,6 +13,7 @@ from isthmus import hyperparameters
 from isthmus.errors import DataError
 from isthmus.params import OneOf, like, param, part
 from isthmus.parts import layers
+from isthmus.parts.stages import Stages
 
 _CONVOLUTION = {1: nn.Conv1d, 2: nn.Conv2d}
 _POOLING = {1: nn.MaxPool1d, 2: nn.MaxPool2d}
@@ -110,7 +111,7 @@ class Convolutional(_Initialised):
         code_activation = "linear" if heads > 1 else self._code_activation(code_size)
         if code_size is None:
             encoder = self._down((*widths[:-1], widths[-1] * heads), len(sizes[0]), code_activation)
-            return nn.Sequential(*encoder), nn.Sequential(*self._up(widths, sizes))
+            return Stages(*encoder), Stages(*self._up(widths, sizes))
         last_map = (widths[-1], *sizes[-1])
         numbers = math.prod(last_map)
         encoder = self._down(widths, len(sizes[0]), self.activation)
@@ -120,7 +121,7 @@ class Convolutional(_Initialised):
             *layers.activation(self.activation),
             nn.Unflatten(1, last_map),
         ]
-        return nn.Sequential(*encoder), nn.Sequential(*front, *self._up(widths, sizes))
+        return Stages(*encoder), Stages(*front, *self._up(widths, sizes))
 
     def _code_activation(self, code_size: int | None) -> str:
         if self.code_activation is not None:
