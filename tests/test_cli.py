@@ -121,13 +121,13 @@ def test_wrong_arguments_are_one_sentence(arguments, words, capsys, tmp_path, mo
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a,b\n1,2\n3,\n", "NaN"),
+        ("a,b\n1,2\n3,inf\n", "inf"),
         ("a,b\n1,x\n2,y\n", "'b'"),
         ("a,b\n1e300,2\n3,4\n", "1e+300"),
         ("", "empty"),
         ("a,b\n", "no rows"),
     ],
-    ids=["missing cell", "string", "huge", "empty", "no rows"],
+    ids=["infinite cell", "string", "huge", "empty", "no rows"],
 )
 def test_rows_that_cannot_be_used_are_one_sentence(text, words, capsys, tmp_path):
     (tmp_path / "rows.csv").write_text(text)

@@ -33,7 +33,7 @@ from isthmus.parts import (
     WinnerTakeAll,
 )
 from isthmus.recipe import Recipe
-from isthmus.records import Schema
+from isthmus.records import Batch, Schema
 
 WRITTEN_OUT = st.sampled_from(["linear", "relu", "leaky_relu", "tanh", "sigmoid"])
 LIKELIHOODS = st.sampled_from([Bernoulli(), ContinuousBernoulli()])
@@ -72,7 +72,7 @@ def module_of(recipe, columns=7, seed=0):
 
 def gradients_by(engine, module, rows, *, seed=1):
     """Losses, error and the gradient of each of the module's parameters, in the module's order."""
-    losses, error = engine(rows, 0.5, torch.Generator().manual_seed(seed))
+    losses, error = engine(Batch(rows), 0.5, torch.Generator().manual_seed(seed))
     return losses, error, [parameter.grad for parameter in module.parameters()]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from isthmus import Autoencoder, ConvolutionalAutoencoder, DenseAutoencoder, scaling
+from isthmus import Autoencoder, ConvolutionalAutoencoder, DenseAutoencoder
 from isthmus.codec import Codec
 from isthmus.errors import ModelFileError, ParameterError
 from isthmus.module import AutoencoderModule
@@ -25,9 +25,10 @@ from isthmus.parts import (
     SquaredError,
 )
 from isthmus.recipe import Recipe, network_for
-from isthmus.records import Facts, Schema
+from isthmus.records import Batch, Facts, Schema
+from isthmus.rows import Rows, channels_first, channels_last, predictions_size
 from isthmus.scaling import Scaling, learn_scaling
-from isthmus.sources import Rows, channels_first, channels_last, predictions_size
+from isthmus.sources import ArrayRows, arrays
 
 CPU = torch.device("cpu")
 TABLE = Schema((6,), (6,))
@@ -65,8 +66,16 @@ def materialised(recipe, schema=TABLE, seed=0):
 
 def losses_of(module, rows, *, training=False):
     generator = torch.Generator().manual_seed(0)
-    inputs = module.corrupted(rows, generator) if training else rows
-    return module.losses(rows, inputs, 0.0, generator, training=training)
+    inputs = module.corrupted(Batch(rows), generator) if training else rows
+    return module.losses(Batch(rows), inputs, 0.0, generator, training=training)
+
+
+def encoded(codec, X):
+    return np.concatenate(list(codec.encoded([X])))
+
+
+def decoded(codec, codes):
+    return np.concatenate(list(codec.decoded(codes)))
 
 
 def random_rows(schema, n=5, seed=0):
@@ -298,27 +307,28 @@ def test_a_flat_row_is_seen_in_its_layout_and_given_back_flat(layout, n):
 def test_batches_cover_each_row_once_and_the_last_short_one_is_used(n, batch_size, block_bytes):
     X = np.arange(40 * 3, dtype=np.float32).reshape(40, 3)
     order = np.random.RandomState(n).permutation(40)[:n]
-    rows = Rows(X, Schema((3,), (3,)), UNSCALED, CPU)
+    rows = Rows(ArrayRows(X), Schema((3,), (3,)), UNSCALED, CPU)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scaling, "_BLOCK_BYTES", block_bytes)
+        patch.setattr(arrays, "BLOCK_BYTES", block_bytes)
         batches = list(rows.batches(order, batch_size))
-    np.testing.assert_array_equal(torch.cat(batches).numpy(), X[order])
+    np.testing.assert_array_equal(torch.cat([batch.rows for batch in batches]).numpy(), X[order])
     assert [len(batch) for batch in batches[:-1]] == [batch_size] * (len(batches) - 1)
     assert len(batches) == -(-n // batch_size)
 
 
 def test_batches_are_scaled_float32_tensors_with_the_channels_first():
     X = np.random.RandomState(0).randint(0, 256, (7, 4, 5, 3)).astype(np.uint8)
-    rows = Rows(X, Schema((4, 5, 3), (4, 5, 3)), learn_scaling(X, np.arange(7), "auto"), CPU)
+    source = ArrayRows(X)
+    rows = Rows(source, Schema((4, 5, 3), (4, 5, 3)), learn_scaling(source, np.arange(7), "auto"), CPU)
     (batch,) = rows.batches(np.arange(7), 10)
-    assert batch.dtype == torch.float32
-    np.testing.assert_allclose(batch.numpy(), np.moveaxis(X, -1, 1) / 255, rtol=1e-6)
+    assert batch.rows.dtype == torch.float32
+    np.testing.assert_allclose(batch.rows.numpy(), np.moveaxis(X, -1, 1) / 255, rtol=1e-6)
 
 
 def test_a_batch_is_a_copy_of_the_rows():
     X = np.ones((7, 3), np.float32)
-    for batch in Rows(X, Schema((3,), (3,)), UNSCALED, CPU).batches(np.arange(7), 2):
-        batch.zero_()
+    for batch in Rows(ArrayRows(X), Schema((3,), (3,)), UNSCALED, CPU).batches(np.arange(7), 2):
+        batch.rows.zero_()
     np.testing.assert_array_equal(X, 1)
 
 
@@ -336,12 +346,12 @@ def test_the_codec_answers_in_the_shape_and_units_of_the_rows(schema):
     network = Dense() if schema is TABLE else Convolutional((4, 2))
     module = materialised(Recipe(None if schema is PICTURES else 3, network), schema).eval()
     X = np.random.RandomState(0).rand(11, *schema.row_shape) * 500 + 1e4
-    way = learn_scaling(X, np.arange(11), "standard")
+    way = learn_scaling(ArrayRows(X), np.arange(11), "standard")
     codec = Codec(module, way, CPU)
-    codes = codec.encode(X)
+    codes = encoded(codec, X)
     assert codes.shape == (11, math.prod(module.code_shape))
     assert codes.dtype == np.float32
-    rebuilt = codec.decode(codes)
+    rebuilt = decoded(codec, codes)
     assert rebuilt.shape == X.shape
     assert 9e3 < rebuilt.mean() < 12e3
     with torch.no_grad():
@@ -353,7 +363,7 @@ def test_the_codec_answers_in_the_shape_and_units_of_the_rows(schema):
 def test_a_feature_map_is_flattened_with_its_channels_last():
     module = materialised(Recipe(None, Convolutional((4, 2))), IMAGES).eval()
     X = np.random.RandomState(0).rand(3, 8, 9).astype(np.float32)
-    codes = Codec(module, UNSCALED, CPU).encode(X)
+    codes = encoded(Codec(module, UNSCALED, CPU), X)
     maps = module.encode(torch.from_numpy(X)[:, None]).detach().numpy()
     np.testing.assert_allclose(codes.reshape(3, *module.code_shape), np.moveaxis(maps, 1, -1), rtol=1e-5, atol=1e-6)
 
@@ -362,25 +372,25 @@ def test_rows_are_encoded_alike_alone_and_among_thousands():
     module = materialised(Recipe(3)).eval()
     codec = Codec(module, UNSCALED, CPU)
     X = np.random.RandomState(0).rand(9_000, 6).astype(np.float32)
-    codes = codec.encode(X)
-    np.testing.assert_array_equal(codes, codec.encode(X))
+    codes = encoded(codec, X)
+    np.testing.assert_array_equal(codes, encoded(codec, X))
     for row in (0, 8191, 8192, 8999):
-        np.testing.assert_allclose(codec.encode(X[row : row + 1])[0], codes[row], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(encoded(codec, X[row : row + 1])[0], codes[row], rtol=1e-5, atol=1e-6)
 
 
 def test_rebuilt_rows_come_in_batches_beside_the_rows():
     codec = Codec(materialised(Recipe(3)).eval(), UNSCALED, CPU)
     X = np.random.RandomState(0).rand(8_700, 6).astype(np.float32)
-    pairs = list(codec.rebuilt(X))
+    pairs = list(codec.rebuilt([X]))
     assert [len(rows) for rows, _ in pairs] == [8192, 508]
     np.testing.assert_array_equal(np.concatenate([rows for rows, _ in pairs]), X)
-    np.testing.assert_array_equal(np.concatenate([rebuilt for _, rebuilt in pairs]), codec.decode(codec.encode(X)))
+    np.testing.assert_array_equal(np.concatenate([rebuilt for _, rebuilt in pairs]), decoded(codec, encoded(codec, X)))
 
 
 def test_the_codec_leaves_rows_and_codes_alone():
     codec = Codec(materialised(Recipe(3)).eval(), UNSCALED, CPU)
     X = np.random.RandomState(0).rand(5, 6).astype(np.float32)
     X.flags.writeable = False
-    codes = codec.encode(X)
+    codes = encoded(codec, X)
     codes.flags.writeable = False
-    codec.decode(codes)
+    decoded(codec, codes)

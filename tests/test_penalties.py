@@ -6,12 +6,12 @@ from torch import distributions
 
 from isthmus.errors import ParameterError
 from isthmus.parts import L1, Divergence, Exponential, KLSparsity, Ramp
-from isthmus.records import Latent, NormalLatent, Pass
+from isthmus.records import Batch, Latent, NormalLatent, Pass
 
 
 def run_of(latent, progress=1.0):
     rows = torch.zeros(len(latent.code), 3).double()
-    return Pass(rows, rows, latent, rows, None, None, None, progress)
+    return Pass(Batch(rows), rows, latent, rows, None, None, None, progress)
 
 
 def random(*shape, seed=0):

@@ -29,14 +29,16 @@ def same(one, other):
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if type(one).__name__ == "Scaling":
-        return all(same(getattr(one, name), getattr(other, name)) for name in ("offset", "scale", "low", "high"))
+        return all(
+            same(getattr(one, name), getattr(other, name)) for name in ("offset", "scale", "low", "high", "centre")
+        )
     return type(one) is type(other) and one == other
 
 
 def test_everything_that_was_learned_comes_back(path, models):
     model, loaded = models[path.stem], isthmus.load(path)
     assert loaded.get_params() == model.get_params()
-    learned = [name for name in vars(model) if name.endswith("_") and not name.startswith("_")]
+    learned = [name for name in [*vars(model), "held_out_"] if name.endswith("_") and not name.startswith("_")]
     assert {"module_", "scaling_", "history_", "held_out_", "feature_names_in_"} <= {*learned}
     assert [name for name in learned if not same(getattr(model, name), getattr(loaded, name))] == []
     assert loaded.schema_ == model.schema_

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from isthmus import DenseAutoencoder, scaling
+from isthmus import DenseAutoencoder
 from isthmus.errors import DataError, IsthmusError
-from isthmus.scaling import blocks, learn_scaling
+from isthmus.scaling import learn_scaling
+from isthmus.sources import ArrayRows, arrays
 
 RANDOM = np.random.RandomState(0)
 TABLE = RANDOM.randn(60, 5) * [1, 10, 0.1, 3, 1000] + [0, 5, -3, 100, 1e4]
@@ -21,7 +22,7 @@ HOWS = ["auto", "none", "minmax", "standard"]
 
 
 def learned(X, how="auto", rows=None):
-    return learn_scaling(X, np.arange(len(X)) if rows is None else rows, how)
+    return learn_scaling(ArrayRows(X), np.arange(len(X)) if rows is None else rows, how)
 
 
 def scaled(X, how="auto", rows=None):
@@ -291,7 +292,7 @@ def test_held_out_rows_do_not_choose_the_scaling():
 def test_small_blocks_give_the_same_scaling(monkeypatch, how, shape):
     X = np.random.RandomState(0).randn(*shape) * 5 + 100
     whole = learned(X, how)
-    monkeypatch.setattr(scaling, "_BLOCK_BYTES", 500)
+    monkeypatch.setattr(arrays, "BLOCK_BYTES", 500)
     in_blocks = learned(X, how)
     torch.testing.assert_close(in_blocks.offset, whole.offset)
     torch.testing.assert_close(in_blocks.scale, whole.scale)
@@ -302,8 +303,8 @@ def test_blocks_are_the_rows_in_order_and_small(n, multiple, block_bytes):
     X = np.arange(60 * 3, dtype=np.float64).reshape(60, 3)
     order = np.random.RandomState(n).permutation(60)[:n]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scaling, "_BLOCK_BYTES", block_bytes)
-        found = list(blocks(X, order, multiple))
+        patch.setattr(arrays, "BLOCK_BYTES", block_bytes)
+        found = list(ArrayRows(X).read(order, multiple))
     np.testing.assert_array_equal(np.concatenate(found), X[order])
     assert all(len(block) % multiple == 0 for block in found[:-1])
     assert all(block.nbytes <= max(block_bytes, multiple * 24) for block in found)

@@ -416,7 +416,7 @@ WRONG = [
     ({"random_state": "seed"}, "random_state must be"),
     ({"verbose": "yes"}, "verbose must be"),
     ({"checkpoint": 3}, "checkpoint must be"),
-    ({"X": np.full((6, 2), np.nan)}, "missing cell"),
+    ({"X": np.full((6, 2), np.inf)}, "infinity"),
 ]
 
 

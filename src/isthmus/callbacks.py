@@ -101,7 +101,7 @@ class Progress(Watcher):
         self._bar.start()
         self._task = self._bar.add_task(
             "fit",
-            total=trainer.epochs * len(trainer.training),
+            total=trainer.epochs * trainer.n_training,
             epoch=f"1/{trainer.epochs}",
             losses="",
             speed="",
@@ -116,7 +116,7 @@ class Progress(Watcher):
         losses = f"loss {epoch.loss:.5g}"
         if epoch.validation_loss is not None:
             losses += f"  held-out {epoch.validation_loss:.5g}"
-        speed = f"{len(trainer.training) / epoch.seconds:,.0f} rows/s"
+        speed = f"{trainer.n_training / epoch.seconds:,.0f} rows/s"
         self._bar.update(self._task, epoch=f"{epoch.epoch}/{self._epochs}", losses=losses, speed=speed)
         return False
 

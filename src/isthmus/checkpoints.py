@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,7 +19,6 @@ import numpy as np
 import safetensors
 import torch
 from filelock import FileLock, Timeout
-from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -30,9 +28,10 @@ from isthmus.files import OutputExistsError, replaced
 from isthmus.hyperparameters import Training
 from isthmus.persistence import encoded
 from isthmus.records import Best, Epoch
+from isthmus.sources.protocol import fingerprint
 from isthmus.training import Totals, Trainer
 
-_KEPT, _LOOKED_AT = 2, 64
+_KEPT = 2
 _FREE = ("checkpoint", "checkpoint_minutes", "device", "resume", "verbose")
 State = tuple[dict[str, Any], dict[str, Tensor]]
 
@@ -88,7 +87,7 @@ class Checkpoints(Watcher):
 
     def resume(self, trainer: Trainer, best: BestWeights) -> None:
         """Put a run where the checkpoint was, if there is one."""
-        self._best, self._rows = best, _fingerprint(trainer.rows.array)
+        self._best, self._rows = best, fingerprint(trainer.rows.source)
         if self._found is None:
             return
         (header, tensors), self._found = self._found, None
@@ -102,7 +101,7 @@ class Checkpoints(Watcher):
         state.history[:] = [Epoch(**epoch) for epoch in header["history"]]
         state.step, device = header["step"], state.generator.device
         losses = {name: value.to(device) for name, value in _within(tensors, "losses.").items()}
-        state.totals = Totals(losses, tensors["error"].to(device))
+        state.totals = Totals(losses, tensors["error"].to(device), header["measured_rows"], header["measured_cells"])
         weights = {name: value.to(device) for name, value in _within(tensors, "best.").items()}
         best.best = Best(header["best_loss"], header["best_epoch"], weights)
         state.stopped = bool(state.history) and best.stops(len(state.history))
@@ -131,6 +130,8 @@ class Checkpoints(Watcher):
             "shuffler": _json_random(state.epoch_began_with if state.step else state.shuffler.get_state()),
             "optimizer": groups,
             "step": state.step,
+            "measured_rows": state.totals.rows,
+            "measured_cells": state.totals.cells,
             "history": [asdict(epoch) for epoch in state.history],
             "best_loss": best.loss,
             "best_epoch": best.epoch,
@@ -184,12 +185,6 @@ def _read(file: Path) -> State:
 
 def _within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def _fingerprint(array: NDArray) -> list[Any]:
-    """Tell rows apart by shape, type and a checksum of up to 64 of them."""
-    some = np.ascontiguousarray(array[:: max(1, len(array) // _LOOKED_AT)])
-    return [list(array.shape), str(array.dtype), zlib.crc32(some.tobytes())]
 
 
 def _json_random(state: Any) -> list[Any]:

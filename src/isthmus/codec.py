@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from isthmus.module import AutoencoderModule
+from isthmus.rows import batch_of, channels_first, channels_last, predictions_size, tensor_of
 from isthmus.scaling import Scaling
-from isthmus.sources import channels_first, channels_last, predictions_size, tensor_of
 
 
 @dataclass(frozen=True)
@@ -36,35 +36,43 @@ class Codec:
     device: torch.device
     code_scaling: Scaling | None = None
 
-    def encode(self, rows: NDArray) -> NDArray:
-        """Give the codes of rows, float32 of shape (n, numbers in a code)."""
-        return np.concatenate([self._encode(batch) for batch in self._batches(rows)])
+    def encoded(self, source: Iterable[NDArray]) -> Iterator[NDArray]:
+        """Yield the codes of rows, float32 of shape (n, numbers in a code), batch by batch."""
+        return map(self._encode, self._batches(source))
 
-    def decode(self, codes: NDArray) -> NDArray:
-        """Give the rows that codes stand for, float32 of shape (n, *row_shape)."""
-        return np.concatenate([self._decode(batch) for batch in self._batches(codes)])
+    def decoded(self, codes: NDArray) -> Iterator[NDArray]:
+        """Yield the rows that codes stand for, float32 of shape (n, *row_shape), batch by batch."""
+        return map(self._decode, self._batches([codes]))
 
-    def rebuilt(self, rows: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
+    def rebuilt(self, source: Iterable[NDArray]) -> Iterator[tuple[NDArray, NDArray]]:
         """Yield batches of rows, each with its reconstruction."""
-        for batch in self._batches(rows):
+        for batch in self._batches(source):
             yield batch, self._decode(self._encode(batch))
 
-    def _batches(self, array: NDArray) -> Iterator[NDArray]:
+    def _batches(self, source: Iterable[NDArray]) -> Iterator[NDArray]:
         size = predictions_size(self.module.schema)
-        for start in range(0, len(array), size):
-            yield array[start : start + size]
+        for block in source:
+            for start in range(0, len(block), size):
+                yield block[start : start + size]
 
     @torch.inference_mode()
     def _encode(self, batch: NDArray) -> NDArray:
-        rows = tensor_of(batch).to(self.device)
-        codes = self.module.encode(channels_first(self.scaling.apply(rows), self.module.schema.layout))
-        flat = channels_last(codes, (math.prod(self.module.code_shape),))
-        return (flat if self.code_scaling is None else self.code_scaling.undo(flat)).cpu().numpy()
+        return self.codes_of(tensor_of(batch).to(self.device), gaps=batch.dtype.kind == "f").cpu().numpy()
 
     @torch.inference_mode()
     def _decode(self, batch: NDArray) -> NDArray:
-        codes = tensor_of(batch).to(self.device)
+        return self.rows_of(tensor_of(batch).to(self.device)).cpu().numpy()
+
+    def codes_of(self, rows: Tensor, *, gaps: bool = False) -> Tensor:
+        """Give the codes of a batch of rows, as tensors; without missing cells it can be traced."""
+        batch = batch_of(rows, self.module.schema, self.scaling, gaps=gaps)
+        codes = self.module.encode(batch.rows, batch.present)
+        flat = channels_last(codes, (math.prod(self.module.code_shape),))
+        return flat if self.code_scaling is None else self.code_scaling.undo(flat)
+
+    def rows_of(self, codes: Tensor) -> Tensor:
+        """Give the rows that a batch of codes stands for, as tensors; it can be traced."""
         codes = codes if self.code_scaling is None else self.code_scaling.apply(codes)
         rows = self.module.decode(channels_first(codes, self.module.code_shape))
-        flat = channels_last(rows, (math.prod(self.module.schema.layout),))
-        return self.scaling.undo(flat).cpu().numpy().reshape(len(batch), *self.module.schema.row_shape)
+        flat = self.scaling.undo(channels_last(rows, (math.prod(self.module.schema.layout),)))
+        return flat.reshape(flat.shape[0], *self.module.schema.row_shape)

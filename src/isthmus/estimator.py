@@ -21,18 +21,22 @@ from isthmus.callbacks import BestWeights, Callback, Progress, ScikitLearnCallba
 from isthmus.checkpoints import Checkpoints, checkpointed
 from isthmus.codec import Codec
 from isthmus.devices import device_of
+from isthmus.errors import DataError
 from isthmus.hyperparameters import Training
 from isthmus.module import AutoencoderModule
 from isthmus.params import check
 from isthmus.persistence import write
 from isthmus.recipe import Recipe
 from isthmus.records import Epoch, Facts, Schema
+from isthmus.rows import Rows
 from isthmus.saving import saved_of
 from isthmus.scaling import Scaling, learn_scaling
-from isthmus.sources import Rows, first_look_size
+from isthmus.sources.iterables import gathered, is_batches
+from isthmus.sources.shuffling import split
 from isthmus.summary import summary_of
 from isthmus.training import Trainer, TrainingState
-from isthmus.validation import checked_codes, checked_rows
+from isthmus.validation import checked_codes, checked_source
+from isthmus.weighting import checked_weights, training_weights
 
 
 class BaseAutoencoder(
@@ -63,15 +67,19 @@ class BaseAutoencoder(
             trainer.run()
 
     @with_callbacks
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
+    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Learn to rebuild the rows of X.
 
         Parameters
         ----------
         X : array-like of shape (n, columns), (n, height, width) or (n, height, width, channels)
-            Rows. A memory map stays on disk; an array of uint8 stays uint8.
+            Rows: an array, a sparse matrix, a tensor, a data frame, a path, or an iterable of batches that can be read
+            again (see ``docs/data.md``). What is larger than memory stays where it is. Missing cells (NaN) are left
+            out of the loss and the scaling.
         y : None
             Ignored; there for scikit-learn's conventions.
+        sample_weight : array-like of shape (n,), default=None
+            How much each row counts, in the loss, the penalties and the scaling. None: all count the same.
 
         Returns
         -------
@@ -83,21 +91,21 @@ class BaseAutoencoder(
         ParameterError
             If a parameter is not legal.
         ValueError
-            If X has missing or infinite cells, no rows, or cells that are no numbers.
+            If X has infinite cells, no rows, or cells that are no numbers.
         DivergedError
             If the loss stops being a finite number.
         """
         check(self)
         random, best = self._random(), BestWeights(self.patience)
         with checkpointed(self, random) as checkpoints:
-            trainer = self._new_trainer(X, self._held_out_fraction(), self.schedule, random)
+            trainer = self._new_trainer(X, self._held_out_fraction(), self.schedule, random, sample_weight)
             if checkpoints is not None:
                 checkpoints.resume(trainer, best)
             trainer.callbacks = self._callbacks(X, y, best, checkpoints)
             self._learn(trainer, once=False)
         return self._finish(trainer)
 
-    def partial_fit(self, X: ArrayLike, y: object = None) -> Self:
+    def partial_fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from the rows of X once, at a constant learning rate; go on where the last call ended.
 
         Nothing is held out. The first call learns the scaling from its rows.
@@ -105,9 +113,12 @@ class BaseAutoencoder(
         Parameters
         ----------
         X : array-like of shape (n, columns), (n, height, width) or (n, height, width, channels)
-            Rows, of the same shape in every call.
+            Rows of any kind that `fit` takes, of the same shape in every call. An iterable of batches, a generator
+            too, is learned from some 128 MB at a time, each an entry of ``history_``.
         y : None
             Ignored.
+        sample_weight : array-like of shape (n,), default=None
+            How much each row counts.
 
         Returns
         -------
@@ -115,45 +126,63 @@ class BaseAutoencoder(
             The fitted estimator.
         """
         check(self)
-        fitted = self.__sklearn_is_fitted__()
-        trainer = self._old_trainer(X) if fitted else self._new_trainer(X, 0.0, "constant", self._random())
+        if not is_batches(X):
+            return self._learn_once(X, sample_weight)
+        if sample_weight is not None:
+            raise DataError("sample_weight cannot be given with an iterable of batches; call partial_fit for each")
+        for rows in gathered(X):
+            self._learn_once(rows, None)
+        check_is_fitted(self)
+        return self
+
+    def _learn_once(self, X: Any, sample_weight: ArrayLike | None) -> Self:
+        if self.__sklearn_is_fitted__():
+            trainer = self._old_trainer(X, sample_weight)
+        else:
+            trainer = self._new_trainer(X, 0.0, "constant", self._random(), sample_weight)
         self._learn(trainer, once=True)
         return self._finish(trainer)
 
-    def _callbacks(self, X: ArrayLike, y: object, best: BestWeights, checkpoints: Checkpoints | None) -> list[Callback]:
+    def _callbacks(self, X: Any, y: object, best: BestWeights, checkpoints: Checkpoints | None) -> list[Callback]:
         """Watch in this order: the best weights are known when a checkpoint is written."""
         progress: list[Callback] = [Progress()] if self.verbose else []
         kept = [checkpoints] if checkpoints is not None else []
         return [*progress, best, *kept, ScikitLearnCallbacks(self, X, y)]
 
     def _new_trainer(
-        self, X: ArrayLike, validation_fraction: float, schedule: str, random: np.random.RandomState
+        self,
+        X: Any,
+        validation_fraction: float,
+        schedule: str,
+        random: np.random.RandomState,
+        sample_weight: ArrayLike | None,
     ) -> Trainer:
         """Check the rows; build the network; draw the split and the first weights."""
-        array = checked_rows(self, X, reset=True)
-        order = random.permutation(len(array))
-        held_out = int(len(array) * validation_fraction)
-        training, validation = np.sort(order[held_out:]), np.sort(order[:held_out])
-        scaling = learn_scaling(array, training, self._scaling_choice())
-        recipe = self.recipe(Facts(array.shape[1:], scaling.low, scaling.high))
+        source = checked_source(self, X, reset=True)
+        training, validation = split(source.pieces, validation_fraction, random)
+        weights = training_weights(sample_weight, source, training)
+        scaling = learn_scaling(source, training, self._scaling_choice(), weights)
+        recipe = self.recipe(Facts(source.row_shape, scaling.low, scaling.high))
         recipe.reconstruction.check(scaling.low, scaling.high)
-        schema = Schema(array.shape[1:], recipe.network.layout(array.shape[1:]), str(array.dtype))
-        weights = torch.Generator().manual_seed(int(random.randint(2**31)))
-        module = AutoencoderModule(recipe, schema).materialise(weights).to(device_of(self.device))
-        rows = Rows(array, schema, scaling, device_of(self.device))
-        module.start_at(next(rows.batches(training, first_look_size(schema))))
+        schema = Schema(source.row_shape, recipe.network.layout(source.row_shape), str(source.dtype))
+        seed = torch.Generator().manual_seed(int(random.randint(2**31)))
+        module = AutoencoderModule(recipe, schema).materialise(seed).to(device_of(self.device))
+        rows = Rows(source, schema, scaling, device_of(self.device), source.missing, weights)
+        module.start_at(rows.first_look(training))
         return Trainer(module, self, rows, training, validation, self._state(random), schedule)
 
-    def _old_trainer(self, X: ArrayLike) -> Trainer:
+    def _old_trainer(self, X: Any, sample_weight: ArrayLike | None) -> Trainer:
         """Go on with the fitted network and, in the process that trained it, with its optimizer."""
-        array = checked_rows(self, X, reset=False)
+        source = checked_source(self, X, reset=False)
         module = self.module_.to(device_of(self.device))
         state = getattr(self, "_training_state", None)
         if state is None:
             state = self._state(self._random())
             state.history = self.history_
-        rows = Rows(array, self.schema_, self.scaling_, device_of(self.device))
-        return Trainer(module, self, rows, np.arange(len(array)), np.arange(0), state, "constant")
+        every = np.arange(source.pieces.count)
+        weights = training_weights(sample_weight, source, every)
+        rows = Rows(source, self.schema_, self.scaling_, device_of(self.device), source.missing, weights)
+        return Trainer(module, self, rows, every, np.arange(0), state, "constant")
 
     def _random(self) -> np.random.RandomState:
         """Give the source of chance; without a seed a new one, never numpy's global one."""
@@ -168,11 +197,11 @@ class BaseAutoencoder(
         self.scaling_ = trainer.rows.scaling
         self.history_ = trainer.state.history
         self.n_iter_ = len(self.history_)
-        self.held_out_ = trainer.validation
+        self._held_out = trainer.rows.source.pieces.rows_or_ranges(trainer.validation)
         self._training_state = trainer.state
         return self
 
-    def transform(self, X: ArrayLike) -> NDArray:
+    def transform(self, X: Any) -> NDArray:
         """Give the codes of rows.
 
         Parameters
@@ -186,7 +215,7 @@ class BaseAutoencoder(
             Codes, float32. A code that is a feature map is flattened with its channels last.
         """
         check_is_fitted(self)
-        return self._codec().encode(checked_rows(self, X, reset=False))
+        return np.concatenate(list(self._codec().encoded(checked_source(self, X, reset=False))))
 
     def inverse_transform(self, X: ArrayLike) -> NDArray:
         """Give the rows that codes stand for, in the shape and the units of the X that was fitted.
@@ -202,9 +231,9 @@ class BaseAutoencoder(
             Rows, float32.
         """
         check_is_fitted(self)
-        return self._codec().decode(checked_codes(X, self.code_shape_))
+        return np.concatenate(list(self._codec().decoded(checked_codes(X, self.code_shape_))))
 
-    def reconstruct(self, X: ArrayLike) -> NDArray:
+    def reconstruct(self, X: Any) -> NDArray:
         """Give the rows rebuilt from their codes, in the shape and the units of X.
 
         Parameters
@@ -219,7 +248,7 @@ class BaseAutoencoder(
         """
         return np.concatenate([rebuilt for _, rebuilt in self._rebuilt(X)])
 
-    def reconstruction_error(self, X: ArrayLike) -> NDArray:
+    def reconstruction_error(self, X: Any) -> NDArray:
         """Give the mean squared error of each rebuilt row, in the units of X.
 
         Parameters
@@ -234,8 +263,8 @@ class BaseAutoencoder(
         """
         return np.concatenate([metrics.mean_squared_error(*pair, per="row") for pair in self._rebuilt(X)])
 
-    def score(self, X: ArrayLike, y: object = None) -> float:
-        """Give the fraction of the variance of X that the rebuilt rows explain.
+    def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:
+        """Give the fraction of the variance of X that the rebuilt rows explain; missing cells are left out.
 
         Parameters
         ----------
@@ -243,13 +272,18 @@ class BaseAutoencoder(
             Rows, in the shape that was fitted.
         y : None
             Ignored.
+        sample_weight : array-like of shape (n,), default=None
+            How much each row counts. None: all count the same.
 
         Returns
         -------
         float
             1 is perfect, 0 as good as the mean of X; comparable with PCA and between all variants.
         """
-        return metrics.explained_variance_of(self._rebuilt(X))
+        check_is_fitted(self)
+        source = checked_source(self, X, reset=False)
+        weights = checked_weights(sample_weight, len(source)) if sample_weight is not None else None
+        return metrics.explained_variance_of(self._codec().rebuilt(source), weights)
 
     def summary(self) -> str:
         """Give the table of layers, output shapes (channels last) and parameter counts."""
@@ -274,14 +308,21 @@ class BaseAutoencoder(
         check_is_fitted(self)
         write(saved_of(self), Path(path), overwrite=overwrite)
 
-    def _rebuilt(self, X: ArrayLike) -> Iterator[tuple[NDArray, NDArray]]:
+    def _rebuilt(self, X: Any) -> Iterator[tuple[NDArray, NDArray]]:
         """Yield batches of rows, each with its reconstruction."""
         check_is_fitted(self)
-        return self._codec().rebuilt(checked_rows(self, X, reset=False))
+        return self._codec().rebuilt(checked_source(self, X, reset=False))
 
     def _codec(self) -> Codec:
         device = device_of(self.device)
         return Codec(self.module_.to(device), self.scaling_, device)
+
+    @property
+    def held_out_(self) -> NDArray:
+        """Rows of X that were held out to validate on, by their numbers."""
+        if self._held_out.ndim == 1:
+            return self._held_out
+        return np.concatenate([np.arange(0), *(np.arange(start, stop) for start, stop in self._held_out)])
 
     @property
     def encoder_(self) -> Any:
@@ -313,6 +354,8 @@ class BaseAutoencoder(
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 

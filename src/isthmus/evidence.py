@@ -12,14 +12,15 @@ from torch import Generator, Tensor
 
 from isthmus.module import AutoencoderModule
 from isthmus.parts.penalties import divergences, normal
-from isthmus.sources import Rows, channels_last
+from isthmus.records import Batch
+from isthmus.rows import Rows, channels_last
 
 _NUMBERS_AT_ONCE = 2**22
 
 
-def _batches(module: AutoencoderModule, rows: Rows, draws: int = 1) -> Iterator[Tensor]:
+def _batches(module: AutoencoderModule, rows: Rows, draws: int = 1) -> Iterator[Batch]:
     size = max(1, _NUMBERS_AT_ONCE // (math.prod(module.schema.layout) * draws))
-    return rows.batches(np.arange(len(rows.array)), min(size, 1024))
+    return rows.batches(rows.every(), min(size, 1024))
 
 
 @torch.inference_mode()
@@ -28,7 +29,7 @@ def posteriors(module: AutoencoderModule, rows: Rows) -> tuple[NDArray, NDArray]
     found: list[tuple[Tensor, Tensor]] = []
     numbers = (math.prod(module.code_shape),)
     for batch in _batches(module, rows):
-        latent = normal(module.recipe.bottleneck(module.encoder(batch)))
+        latent = normal(module.recipe.bottleneck(module.encoder(module.shown(batch))))
         scale = latent.log_scale.exp()
         found.append((channels_last(latent.mean, numbers).cpu(), channels_last(scale, numbers).cpu()))
     return torch.cat([mean for mean, _ in found]).numpy(), torch.cat([scale for _, scale in found]).numpy()
@@ -39,11 +40,10 @@ def elbos(module: AutoencoderModule, rows: Rows, n_samples: int, generator: Gene
     """Estimate E log p(x|z) - KL(q(z|x) || p(z)) of each row, in nats; the divergence in closed form."""
     bounds = []
     for batch in _batches(module, rows, n_samples):
-        features = module.encoder(batch)
+        features = module.encoder(module.shown(batch))
         posterior = normal(module.recipe.bottleneck(features))
         latent = module.recipe.bottleneck(features.repeat_interleave(n_samples, dim=0), 1.0, generator)
-        repeated = batch.repeat_interleave(n_samples, dim=0)
-        likelihood = module.reconstruction.log_likelihood(module.decoder(latent.code), repeated)
+        likelihood = module.log_likelihood(module.decoder(latent.code), batch.repeated(n_samples))
         divergence = divergences(posterior).flatten(1).sum(dim=1)
         bounds.append((likelihood.unflatten(0, (len(batch), n_samples)).mean(dim=1) - divergence).cpu())
     return torch.cat(bounds).double().numpy()
@@ -55,7 +55,7 @@ def log_likelihoods(module: AutoencoderModule, rows: Rows, n_samples: int, gener
     most = min(n_samples, 100)
     found = []
     for batch in _batches(module, rows, most):
-        total = torch.full((len(batch),), -torch.inf, dtype=torch.float64, device=batch.device)
+        total = torch.full((len(batch),), -torch.inf, dtype=torch.float64, device=batch.rows.device)
         for start in range(0, n_samples, most):
             weights = module.log_weights(batch, min(most, n_samples - start), generator)
             total = torch.logaddexp(total, weights.double().logsumexp(dim=1))
@@ -67,11 +67,13 @@ Estimate = Callable[[AutoencoderModule, Rows, int, Generator], NDArray]
 
 
 @torch.inference_mode()
-def mean_divergences(module: AutoencoderModule, batches: Iterator[Tensor]) -> NDArray:
+def mean_divergences(module: AutoencoderModule, batches: Iterator[Batch]) -> NDArray:
     """Give the mean divergence of each number of the code from the prior, in nats."""
     numbers = (math.prod(module.code_shape),)
-    total, count = torch.zeros(numbers, dtype=torch.float64), 0
+    total, count = torch.zeros(numbers, dtype=torch.float64), 0.0
     for batch in batches:
-        terms = channels_last(divergences(normal(module.recipe.bottleneck(module.encoder(batch)))), numbers)
-        total, count = total + terms.double().sum(dim=0).cpu(), count + len(batch)
+        features = module.encoder(module.shown(batch))
+        terms = channels_last(divergences(normal(module.recipe.bottleneck(features))), numbers)
+        total += batch.mean(terms).double().cpu() * len(batch)
+        count += batch.weight
     return np.asarray(total / count)

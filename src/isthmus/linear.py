@@ -20,7 +20,7 @@ from torch import nn
 from isthmus.errors import ParameterError
 from isthmus.module import AutoencoderModule
 from isthmus.records import Epoch
-from isthmus.scaling import blocks
+from isthmus.sources import Order, ordered_blocks
 from isthmus.training import Trainer, begin_epoch, tell, watched
 
 WIDEST_COVARIANCE = 4_096
@@ -34,15 +34,15 @@ class Moments:
 
     Attributes
     ----------
-    count : int
-        Rows so far.
+    count : float
+        Rows so far, by their weights.
     mean : ndarray of shape (columns,)
         Their mean, float64.
     scatter : ndarray of shape (columns, columns)
         Sum of the products of centred columns, float64.
     """
 
-    count: int
+    count: float
     mean: NDArray
     scatter: NDArray
 
@@ -51,27 +51,38 @@ class Moments:
         """Give the moments of no rows."""
         return cls(0, np.zeros(columns), np.zeros((columns, columns)))
 
-    def add(self, rows: NDArray, offset: NDArray | float = 0.0, scale: NDArray | float = 1.0) -> None:
+    def add(
+        self,
+        rows: NDArray,
+        offset: NDArray | float = 0.0,
+        scale: NDArray | float = 1.0,
+        weights: NDArray | None = None,
+    ) -> None:
         """Add rows, scaled as (rows - offset) / scale (Chan's update); products are float32, their sums float64."""
         wide = np.float32 if rows.dtype in _NARROW else np.float64
         centred = np.empty((min(len(rows), _BATCH), len(self.mean)), np.float32)
         for start in range(0, len(rows), _BATCH):
-            batch = rows[start : start + _BATCH]
+            batch, own = rows[start : start + _BATCH], None if weights is None else weights[start : start + _BATCH]
+            if own is not None and not own.any():
+                continue
             centred = centred[: len(batch)]
-            near = batch.mean(axis=0, dtype=wide)
+            near = batch.mean(axis=0, dtype=wide) if own is None else own @ batch / own.sum()
             np.subtract(batch, near, out=centred, dtype=wide, casting="same_kind")
             if np.any(scale != 1):
                 centred /= np.asarray(scale, np.float32)
-            self._add(centred, (near - offset) / scale)
+            self._add(centred, (near - offset) / scale, own)
 
-    def _add(self, centred: NDArray, near: NDArray) -> None:
-        mean = near + centred.sum(axis=0, dtype=np.float64) / len(centred)
-        total = self.count + len(centred)
+    def _add(self, centred: NDArray, near: NDArray, weights: NDArray | None) -> None:
+        if weights is not None:
+            centred *= np.sqrt(weights, dtype=np.float32)[:, None]
+        own = len(centred) if weights is None else float(weights.sum(dtype=np.float64))
+        mean = near + centred.sum(axis=0, dtype=np.float64) / own if weights is None else near
+        total = self.count + own
         shift = mean - self.mean
         self.scatter += centred.T @ centred  # numpy sees the symmetry, which halves the work
         if self.count:
-            self.scatter += np.outer(shift, shift) * (self.count * len(centred) / total)
-        self.mean = self.mean + shift * (len(centred) / total)
+            self.scatter += np.outer(shift, shift) * (self.count * own / total)
+        self.mean = self.mean + shift * (own / total)
         self.count = total
 
 
@@ -89,15 +100,15 @@ class Components:
         Sum of squares of the centred rows.
     mean : ndarray of shape (columns,)
         Mean of the rows.
-    count : int
-        Number of rows.
+    count : float
+        Number of rows, by their weights.
     """
 
     directions: NDArray
     scatter: NDArray
     total: float
     mean: NDArray
-    count: int
+    count: float
 
 
 def components_from(moments: Moments, k: int) -> Components:
@@ -110,9 +121,17 @@ def components_from(moments: Moments, k: int) -> Components:
 
 def components_of_wide(trainer: Trainer, k: int) -> Components:
     """Take the first k principal components of rows with many columns, by a randomized SVD of them all."""
-    rows = torch.cat([batch.cpu() for batch in trainer.rows.batches(trainer.training, _BATCH)]).numpy()
-    mean = rows.mean(axis=0, dtype=np.float64)
+    batches = list(trainer.rows.batches(trainer.training, _BATCH))
+    rows = torch.cat([batch.rows.cpu() for batch in batches]).numpy()
+    weights = (
+        None
+        if trainer.rows.weights is None
+        else torch.cat([batch.weights for batch in batches if batch.weights is not None]).cpu().numpy()
+    )
+    mean = rows.mean(axis=0, dtype=np.float64) if weights is None else weights @ rows.astype(np.float64) / len(rows)
     rows -= mean.astype(np.float32)
+    if weights is not None:
+        rows *= np.sqrt(weights)[:, None]
     _, values, directions = randomized_svd(rows, k, n_iter=7, random_state=trainer.state.shuffler, flip_sign=False)
     total = float(np.square(rows, dtype=np.float64).sum())
     scatter = np.zeros(k)
@@ -133,13 +152,13 @@ def components_within(trainer: Trainer) -> Components:
     decoder = _weights(trainer.module.decoder).weight.detach().cpu().double()
     basis = torch.linalg.svd(decoder, full_matrices=False)[0].float()
     columns, k = basis.shape
-    count, mean, total, projected = 0, torch.zeros(columns).double(), 0.0, Moments.none(k)
-    for rows in trainer.rows.batches(trainer.training, _BATCH):
-        batch = rows.cpu()
-        projected.add((batch @ basis).numpy())
-        total += float(batch.double().square().sum())
-        mean += batch.sum(dim=0, dtype=torch.float64)
-        count += len(batch)
+    count, mean, total, projected = 0.0, torch.zeros(columns).double(), 0.0, Moments.none(k)
+    for batch in trainer.rows.batches(trainer.training, _BATCH):
+        rows, weights = batch.rows.cpu(), None if batch.weights is None else batch.weights.cpu().numpy()
+        projected.add((rows @ basis).numpy(), weights=weights)
+        total += float(batch.mean(batch.rows.double().square().sum(dim=1))) * len(batch)
+        mean += batch.mean(batch.rows.double()).cpu() * len(batch)
+        count += batch.weight
     mean /= count
     inner = components_from(projected, k)
     directions = _signed(inner.directions @ basis.T.double().numpy())
@@ -172,12 +191,21 @@ def solve(trainer: Trainer, earlier: Moments | None) -> tuple[Components, Moment
         else:
             moments = earlier or Moments.none(columns)
             scaling = trainer.rows.scaling
-            for block in blocks(trainer.rows.array, trainer.training):
-                moments.add(block.reshape(len(block), -1), scaling.offset.numpy(), scaling.scale.numpy())
+            centre = (scaling.centre * scaling.scale + scaling.offset).numpy()
+            order, weights = Order(trainer.training), trainer.rows.weights
+            for block, places in ordered_blocks(trainer.rows.source, order, numbered=weights is not None):
+                flat = _filled(block.reshape(len(block), -1), centre)
+                own = None if weights is None else weights[places]
+                moments.add(flat, scaling.offset.numpy(), scaling.scale.numpy(), own)
             components = components_from(moments, trainer.module.code_shape[0])
         install(trainer.module, components)
         tell(trainer, _record(trainer, components, started))
     return components, moments
+
+
+def _filled(rows: NDArray, centre: NDArray) -> NDArray:
+    """Put the mean of the column where a cell is missing."""
+    return np.where(np.isnan(rows), centre, rows) if rows.dtype.kind == "f" and np.isnan(rows).any() else rows
 
 
 def _record(trainer: Trainer, components: Components, started: float) -> Epoch:

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from isthmus.errors import ModelFileError
+from isthmus.errors import ModelFileError, ParameterError
 from isthmus.parts import layers
 from isthmus.parts.penalties import normal
 from isthmus.parts.reconstructions import UNIT_RANGE, SquaredError
 from isthmus.recipe import Recipe
-from isthmus.records import NormalLatent, Pass, Schema
+from isthmus.records import Batch, NormalLatent, Pass, Schema
 
 
 class AutoencoderModule(nn.Module):
@@ -47,12 +47,21 @@ class AutoencoderModule(nn.Module):
         self.recipe = recipe
         self.schema = schema
         with torch.device("meta"):
-            self.encoder, self.decoder = recipe.network.build(schema.layout, recipe.code_size, recipe.bottleneck.heads)
-            code = recipe.bottleneck(self.encoder.eval()(torch.empty(1, *schema.tensor_shape))).code
+            self.encoder, self.decoder = self._networks()
+            code = recipe.bottleneck(self.encoder.eval()(self.shown(Batch(torch.empty(1, *schema.tensor_shape))))).code
             self.encoder.train()
             self.reconstruction = built(recipe.reconstruction)
         self.code_tensor_shape = tuple(code.shape[1:])
         self.code_shape = (*self.code_tensor_shape[1:], self.code_tensor_shape[0])
+
+    def _networks(self) -> tuple[nn.Module, nn.Module]:
+        """Build encoder and decoder; an encoder that sees which cells are missing has twice the columns or channels."""
+        recipe, layout = self.recipe, self.schema.layout
+        size = layout[0] if recipe.code_size is None and len(layout) == 1 else recipe.code_size
+        encoder, decoder = recipe.network.build(layout, size, recipe.bottleneck.heads)
+        if recipe.missing_indicator:
+            encoder, _ = recipe.network.build((*layout[:-1], 2 * layout[-1]), size, recipe.bottleneck.heads)
+        return encoder, decoder
 
     def materialise(self, generator: Generator) -> AutoencoderModule:
         """Give every layer memory and first weights, drawn from ``generator``."""
@@ -63,8 +72,10 @@ class AutoencoderModule(nn.Module):
         self.constrain()
         return self._laid_out()
 
-    def start_at(self, rows: Tensor) -> None:
+    def start_at(self, batch: Batch) -> None:
         """Let the decoder's first answer be the mean of some scaled rows, and whatever else can start at them do so."""
+        rows = batch.rows if batch.weights is None else batch.rows[batch.weights > 0]
+        rows = rows if len(rows) else batch.rows
         logits = isinstance(self.recipe.reconstruction, UNIT_RANGE)
         layers.start_at(self.decoder, rows.mean(dim=0), logits=logits)
         if hasattr(self.encoder, "start_at"):
@@ -93,17 +104,35 @@ class AutoencoderModule(nn.Module):
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self
 
-    def encode(self, rows: Tensor) -> Tensor:
-        """Give the codes of scaled rows; nothing is drawn."""
-        return self.recipe.bottleneck(self.encoder(rows)).code
+    def encode(self, rows: Tensor, present: Tensor | None = None) -> Tensor:
+        """Give the codes of scaled rows, of which cells may be missing; nothing is drawn."""
+        return self.recipe.bottleneck(self.encoder(self.shown(Batch(rows, present)))).code
 
     def decode(self, codes: Tensor) -> Tensor:
         """Give the scaled rows that codes stand for."""
         return self.reconstruction.mean(self.decoder(codes))
 
-    def corrupted(self, rows: Tensor, generator: Generator) -> Tensor:
-        """Give what the encoder sees of scaled rows in training."""
-        return rows if self.recipe.corruption is None else self.recipe.corruption(rows, generator)
+    def corrupted(self, batch: Batch, generator: Generator) -> Tensor:
+        """Give what the encoder sees of a batch in training; missing cells stay as they are."""
+        corruption, rows, present = self.recipe.corruption, batch.rows, batch.present
+        if corruption is None:
+            return self.shown(batch)
+        if self.recipe.missing_indicator and hasattr(corruption, "kept"):
+            kept = corruption.kept(rows, generator)
+            if present is None:
+                return self.shown(Batch(rows * kept, kept))
+            return self.shown(Batch(torch.where(present > 0, rows * kept, rows), present * kept))
+        corrupted = corruption(rows, generator)
+        if present is not None:
+            corrupted = torch.where(present > 0, corrupted, rows)
+        return self.shown(Batch(corrupted, present))
+
+    def shown(self, batch: Batch) -> Tensor:
+        """Give what the encoder sees of a batch: the rows and, if the recipe says so, which cells are missing."""
+        if not self.recipe.missing_indicator:
+            return batch.rows
+        missing = torch.zeros_like(batch.rows) if batch.present is None else 1 - batch.present
+        return torch.cat([batch.rows, missing], dim=1)
 
     def constrain(self) -> None:
         """Put weights that must obey a rule back into it; called after each step."""
@@ -111,14 +140,16 @@ class AutoencoderModule(nn.Module):
             self.recipe.bottleneck.constrain(self.decoder)
 
     def losses(
-        self, rows: Tensor, inputs: Tensor, progress: float, generator: Generator, *, training: bool = True
+        self, batch: Batch, inputs: Tensor, progress: float, generator: Generator, *, training: bool = True
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Give the named losses of a batch and the sum of squared errors of its rows.
 
         Parameters
         ----------
-        rows, inputs : Tensor of shape (n, ...)
-            Scaled rows, channels first, and what the encoder gets to see of them.
+        batch : Batch
+            Scaled rows, channels first.
+        inputs : Tensor of shape (n, ...)
+            What the encoder gets to see of them.
         progress : float
             Share of the training that is done.
         generator : Generator
@@ -128,14 +159,28 @@ class AutoencoderModule(nn.Module):
         """
         features = self._features(inputs, progress, generator if training else None)
         if self.recipe.n_importance > 1:
-            return self._importance_weighted(rows, features, progress, generator)
+            return self._importance_weighted(batch, features, progress, generator)
         latent = self.recipe.bottleneck(features, progress, self._noise(generator, training))
         output = self.decoder(latent.code)
-        losses = {"reconstruction": self.reconstruction.loss(output, rows)}
-        run = Pass(rows, inputs, latent, output, self.encoder, self.decoder, generator, progress)
+        losses = {"reconstruction": self.compared(output, batch)}
+        run = Pass(batch, inputs, latent, output, self.encoder, self.decoder, generator, progress)
         for penalty in self.recipe.penalties:
             losses[penalty.name] = penalty(run)
-        return losses, self.squared_error(output, rows, losses["reconstruction"])
+        return losses, self.squared_error(output, batch, losses["reconstruction"])
+
+    def compared(self, output: Tensor, batch: Batch) -> Tensor:
+        """Give the reconstruction loss of a batch: missing cells are left out, rows count by their weights."""
+        if batch.plain:
+            return self.reconstruction.loss(output, batch.rows)
+        return batch.mean(self.terms(output, batch).flatten(1).sum(dim=1))
+
+    def terms(self, output: Tensor, batch: Batch) -> Tensor:
+        """Give the reconstruction loss of each cell, zero where it is missing."""
+        if not hasattr(self.reconstruction, "terms"):
+            name = type(self.recipe.reconstruction).__name__
+            raise ParameterError(f"{name} has no terms(output, rows), which missing cells and weights need")
+        terms = self.reconstruction.terms(output, batch.rows)
+        return terms if batch.present is None else terms * batch.present
 
     def _features(self, inputs: Tensor, progress: float, generator: Generator | None) -> Tensor:
         if generator is not None and hasattr(self.encoder, "draw"):
@@ -146,36 +191,45 @@ class AutoencoderModule(nn.Module):
         return generator if training or self.recipe.bottleneck.random else None
 
     @torch.no_grad()
-    def squared_error(self, output: Tensor, rows: Tensor, loss: Tensor | None = None) -> Tensor:
-        """Give the sum of squared errors of rows, from the reconstruction loss where it is just that."""
+    def squared_error(self, output: Tensor, batch: Batch, loss: Tensor | None = None) -> Tensor:
+        """Give the sum of squared errors of a batch, from the reconstruction loss where it is just that."""
         if loss is not None and isinstance(self.recipe.reconstruction, SquaredError):
-            return loss.detach() * len(rows)
-        return (self.reconstruction.mean(output) - rows).square_().sum()
+            return loss.detach() * len(batch)
+        squares = (self.reconstruction.mean(output) - batch.rows).square_()
+        if batch.present is not None:
+            squares = squares.mul_(batch.present)
+        return squares.sum() if batch.weights is None else batch.mean(squares.flatten(1).sum(dim=1)) * len(batch)
 
-    def log_weights(self, rows: Tensor, n_samples: int, generator: Generator) -> Tensor:
+    def log_likelihood(self, output: Tensor, batch: Batch) -> Tensor:
+        """Give the log-likelihood of the cells of each row that are there, in nats."""
+        if batch.present is None:
+            return self.reconstruction.log_likelihood(output, batch.rows)
+        return -self.terms(output, batch).flatten(1).sum(dim=1)
+
+    def log_weights(self, batch: Batch, n_samples: int, generator: Generator) -> Tensor:
         """Give log p(x|z) + log p(z) - log q(z|x) for draws of z, of shape (n, n_samples), in nats.
 
         The mean over the draws estimates the evidence lower bound, the logarithm of the mean of their
         exponentials the log-likelihood (Burda et al., "Importance weighted autoencoders", 2016).
         """
-        return self._weights(rows, self.encoder(rows), n_samples, 1.0, generator)[0]
+        return self._weights(batch, self.encoder(self.shown(batch)), n_samples, 1.0, generator)[0]
 
     def _weights(
-        self, rows: Tensor, features: Tensor, n_samples: int, progress: float, generator: Generator
+        self, batch: Batch, features: Tensor, n_samples: int, progress: float, generator: Generator
     ) -> tuple[Tensor, Tensor]:
         latent = self.recipe.bottleneck(features.repeat_interleave(n_samples, dim=0), progress, generator)
         output = self.decoder(latent.code)
-        prior_over_posterior = log_ratio(normal(latent)).unflatten(0, (len(rows), n_samples))
-        likelihood = self.reconstruction.log_likelihood(output, rows.repeat_interleave(n_samples, dim=0))
-        return likelihood.unflatten(0, (len(rows), n_samples)) + prior_over_posterior, output
+        prior_over_posterior = log_ratio(normal(latent)).unflatten(0, (len(batch), n_samples))
+        likelihood = self.log_likelihood(output, batch.repeated(n_samples))
+        return likelihood.unflatten(0, (len(batch), n_samples)) + prior_over_posterior, output
 
     def _importance_weighted(
-        self, rows: Tensor, features: Tensor, progress: float, generator: Generator
+        self, batch: Batch, features: Tensor, progress: float, generator: Generator
     ) -> tuple[dict[str, Tensor], Tensor]:
         k = self.recipe.n_importance
-        weights, output = self._weights(rows, features, k, progress, generator)
-        bound = (weights.logsumexp(dim=1) - math.log(k)).mean()
-        return {"bound": -bound}, self.squared_error(output[::k], rows)
+        weights, output = self._weights(batch, features, k, progress, generator)
+        bound = batch.mean(weights.logsumexp(dim=1) - math.log(k))
+        return {"bound": -bound}, self.squared_error(output[::k], batch)
 
 
 def built(part: Any) -> Any:

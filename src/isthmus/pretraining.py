@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -13,8 +12,9 @@ from isthmus.module import AutoencoderModule
 from isthmus.parts import Dense
 from isthmus.parts.reconstructions import SquaredError
 from isthmus.records import Schema
+from isthmus.rows import Rows
 from isthmus.scaling import Scaling
-from isthmus.sources import Rows
+from isthmus.sources import ArrayRows
 from isthmus.training import Trainer, TrainingState
 
 
@@ -38,6 +38,8 @@ def pretrain(trainer: Trainer) -> None:
     network = trainer.module.recipe.network
     if not isinstance(network, Dense):
         raise ParameterError(f"pretrain=True needs a network of dense layers; got {network!r}")
+    if trainer.rows.source.pieces.sizes is not None:
+        raise ParameterError("pretrain=True keeps the codes of each layer in memory, so that X must be an array there")
     downs, ups = _linear_layers(trainer.module.encoder), _linear_layers(trainer.module.decoder)
     rows = trainer.rows
     for depth, (down, up) in enumerate(zip(downs, reversed(ups), strict=True)):
@@ -68,12 +70,14 @@ def _shallow(trainer: Trainer, layer: Dense, rows: Rows, width: int, *, first: b
 @torch.inference_mode()
 def _encoded(trainer: Trainer) -> Rows:
     """Give the codes of all rows as the rows of the next layer."""
-    every = np.arange(len(trainer.rows.array))
-    codes = [trainer.module.encode(batch).cpu() for batch in trainer.rows.batches(every, 1024)]
+    codes = [
+        trainer.module.encode(batch.rows, batch.present).cpu()
+        for batch in trainer.rows.batches(trainer.rows.every(), 1024)
+    ]
     array = torch.cat(codes).numpy()
     schema = Schema(array.shape[1:], array.shape[1:])
     unscaled = Scaling(torch.zeros(1).double(), torch.ones(1).double(), float(array.min()), float(array.max()))
-    return Rows(array, schema, unscaled, trainer.rows.device)
+    return Rows(ArrayRows(array), schema, unscaled, trainer.rows.device, weights=trainer.rows.weights)
 
 
 def _linear_layers(network: nn.Module) -> list[nn.Linear]:

@@ -33,6 +33,8 @@ class Recipe:
         Terms added to the loss.
     n_importance : int
         Draws of the code for each row; with more than one the loss is the importance-weighted bound.
+    missing_indicator : bool
+        Whether the encoder also sees which cells are missing.
     """
 
     code_size: int | None
@@ -42,6 +44,7 @@ class Recipe:
     reconstruction: Any = BY_NAME["squared"]
     penalties: tuple[Penalty, ...] = ()
     n_importance: int = 1
+    missing_indicator: bool = False
 
     def __post_init__(self) -> None:
         output = getattr(self.network, "output_activation", "linear")

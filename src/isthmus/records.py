@@ -56,6 +56,59 @@ class Epoch:
         return self.loss if self.validation_loss is None else self.validation_loss
 
 
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Rows as the network sees them.
+
+    Attributes
+    ----------
+    rows : Tensor of shape (n, ...)
+        Scaled rows, channels first. A missing cell holds the centre of its column.
+    present : Tensor of the shape of ``rows``, or None
+        1 where a cell is there, 0 where it is missing; None if all are there.
+    weights : Tensor of shape (n,), or None
+        How much each row counts; their mean over all training rows is 1. None if all count the same.
+    """
+
+    rows: Tensor
+    present: Tensor | None = None
+    weights: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def plain(self) -> bool:
+        """Whether no cell is missing and all rows count the same."""
+        return self.present is None and self.weights is None
+
+    @property
+    def weight(self) -> float:
+        """Sum of the weights."""
+        return len(self.rows) if self.weights is None else float(self.weights.sum())
+
+    @property
+    def cells(self) -> float:
+        """Number of cells that are there, by the weights of their rows."""
+        if self.present is None:
+            return self.weight * math.prod(self.rows.shape[1:])
+        return float(self.mean(self.present.flatten(1).sum(dim=1))) * len(self.rows)
+
+    def repeated(self, times: int) -> Batch:
+        """Give each row several times, one behind the other."""
+        present, weights = (
+            None if part is None else part.repeat_interleave(times, dim=0) for part in (self.present, self.weights)
+        )
+        return Batch(self.rows.repeat_interleave(times, dim=0), present, weights)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Give the weighted mean over rows of one number for each, or of a tensor for each."""
+        if self.weights is None:
+            return values.mean(dim=0)
+        weights = self.weights.reshape(-1, *[1] * (values.ndim - 1))
+        return (values * weights).sum(dim=0) / len(values)
+
+
 @dataclass(frozen=True)
 class Latent:
     """What a bottleneck makes of the encoder's output.
@@ -92,8 +145,10 @@ class Pass:
 
     Attributes
     ----------
-    rows, inputs : Tensor of shape (n, ...)
-        The scaled rows, and what the encoder was given (corrupted in training).
+    batch : Batch
+        The scaled rows, what is missing of them, and how much each counts.
+    inputs : Tensor of shape (n, ...)
+        What the encoder was given (corrupted in training).
     latent : Latent
         The bottleneck's answer.
     output : Tensor of shape (n, ...)
@@ -106,7 +161,7 @@ class Pass:
         Share of the training that is done, 0 to 1; 1 in validation.
     """
 
-    rows: Tensor
+    batch: Batch
     inputs: Tensor
     latent: Latent
     output: Tensor
@@ -114,6 +169,15 @@ class Pass:
     decoder: nn.Module
     generator: Generator | None
     progress: float
+
+    @property
+    def rows(self) -> Tensor:
+        """The scaled rows."""
+        return self.batch.rows
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Give the weighted mean over rows of one number for each, or of a tensor for each."""
+        return self.batch.mean(values)
 
 
 @dataclass(frozen=True)

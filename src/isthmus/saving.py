@@ -34,7 +34,8 @@ def saved_of(model: Any) -> Saved:
     tensors |= {
         "offset": scaling.offset,
         "scale": scaling.scale,
-        "held_out": torch.from_numpy(model.held_out_),
+        "centre": scaling.centre,
+        "held_out": torch.from_numpy(model._held_out),
     }
     return Saved(type(model).__name__, model.get_params(deep=False), fitted, tensors)
 
@@ -45,9 +46,10 @@ def restore(model: Any, saved: Saved) -> None:
     tensors, fitted = dict(saved.tensors), saved.fitted
     row_shape, names = tuple(fitted["row_shape"]), [str(name) for name in fitted["feature_names_in"]]
     low, high = float(fitted["low"]), float(fitted["high"])
-    model.scaling_ = Scaling(tensors.pop("offset"), tensors.pop("scale"), low, high)
+    offset, scale, centre = (tensors.pop(name) for name in ("offset", "scale", "centre"))
+    model.scaling_ = Scaling(offset, scale, low, high, centre)
     held_out = tensors.pop("held_out")
-    model.held_out_ = shaped("held_out", held_out, torch.int64, held_out.shape[:1]).numpy()
+    model._held_out = shaped("held_out", held_out, torch.int64, (len(held_out), 2)[: held_out.ndim]).numpy()
     arrays = {name: tensors.pop(f"array.{name}") for name in model._arrays}
     weights = {name.removeprefix("module."): value for name, value in tensors.items()}
     facts = Facts(row_shape, low, high)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +14,9 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from isthmus.errors import DataError, ModelFileError
+from isthmus.sources import Order, Source, ordered_blocks
+from isthmus.sources.protocol import spaced
 
-_BLOCK_BYTES = 2**26
 _WIDE = (torch.float64, torch.int64, torch.int32, torch.uint64, torch.uint32)
 _ENOUGH_ROWS = 1_024
 _LARGEST = float(np.finfo(np.float32).max)
@@ -32,12 +33,15 @@ class Scaling:
         One number, or one for each column of a 2-D X.
     low, high : float
         The range of the scaled training rows.
+    centre : Tensor of float64
+        What stands for a missing cell: the mean of its column, scaled. One number, or one for each column.
     """
 
     offset: Tensor
     scale: Tensor
     low: float
     high: float
+    centre: Tensor = field(default_factory=lambda: torch.zeros(1).double())
 
     @cached_property
     def _moves(self) -> bool:
@@ -52,7 +56,7 @@ class Scaling:
         wide = rows.dtype in _WIDE and rows.device.type != "mps"
         scaled = rows.to(torch.float64 if wide else torch.float32, copy=True)
         shape = scaled.shape
-        scaled = scaled.reshape(len(scaled), -1)
+        scaled = scaled.reshape(shape[0], -1)
         if self._moves:
             scaled.sub_(self.offset.to(scaled))
         if self._stretches:
@@ -61,12 +65,13 @@ class Scaling:
 
     def check_fits(self, columns: int) -> None:
         """Refuse tensors that are not one number, or one for each column, of float64."""
-        for name, value in (("offset", self.offset), ("scale", self.scale)):
+        for name, value in (("offset", self.offset), ("scale", self.scale), ("centre", self.centre)):
             if value.dtype != torch.float64 or value.shape not in ((1,), (columns,)):
                 raise ModelFileError(
                     f"its tensor {name} is {value.dtype} {tuple(value.shape)}, not float64 ({columns},)"
                 )
-        if not (self.offset.isfinite().all() and self.scale.isfinite().all() and self.scale.all()):
+        finite = all(value.isfinite().all() for value in (self.offset, self.scale, self.centre))
+        if not (finite and self.scale.all()):
             raise ModelFileError("its scaling divides by zero or is not finite")
 
     def of_columns(self, columns: Tensor) -> Scaling:
@@ -76,6 +81,15 @@ class Scaling:
         offset, scale = torch.broadcast_tensors(self.offset, self.scale)
         return Scaling(offset[columns], scale[columns], self.low, self.high)
 
+    def filled(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Put the centre where scaled rows have no cell; give what is there as ones and zeros, None if all is."""
+        missing = rows.isnan()
+        if not missing.any():
+            return rows, None
+        shape = rows.shape
+        flat = torch.where(missing.reshape(len(rows), -1), self.centre.to(rows), rows.reshape(len(rows), -1))
+        return flat.reshape(shape), (~missing).to(rows)
+
     def undo(self, rows: Tensor) -> Tensor:
         """Give flat scaled rows back in the units of the data, float32."""
         if not (self._moves or self._stretches):
@@ -84,108 +98,166 @@ class Scaling:
         return (exact * self.scale.to(exact) + self.offset.to(exact)).float()
 
 
-def learn_scaling(X: NDArray, order: NDArray, how: str) -> Scaling:
-    """Learn a scaling on some rows of X, a block at a time.
+def learn_scaling(source: Source, pieces: NDArray, how: str, weights: NDArray | None = None) -> Scaling:
+    """Learn a scaling on some rows, a block at a time; missing cells are left out.
 
     Parameters
     ----------
-    X : ndarray of shape (n, ...)
+    source : Source
         All rows.
-    order : ndarray of int
-        The rows to learn from.
+    pieces : ndarray of int
+        The pieces to learn from.
     how : {"auto", "none", "minmax", "standard", "whole"}
         See the parameter ``scaling``; ``whole`` subtracts the columns' means and divides all columns by one
         number, which leaves the principal components as they are.
+    weights : ndarray of shape (n,), or None
+        How much each row counts; rows of weight 0 do not.
 
     Raises
     ------
     DataError
-        If X has numbers beyond the range of float32.
+        If there are numbers beyond the range of float32, or a column has no cell at all.
     """
-    low, high = _ranges(X, order)
+    facts = Columns(source, pieces, how, weights)
+    low, high = facts.low, facts.high
+    if np.isnan(low).any():
+        name = _name(source, int(np.flatnonzero(np.isnan(low))[0]))
+        raise DataError(f"column {name} of X has no cells in the training rows: all are missing; drop it first")
     if low.min() < -_LARGEST or high.max() > _LARGEST:
         raise DataError(f"X reaches from {low.min():.3g} to {high.max():.3g}, beyond float32; divide it first")
-    name = _automatic(X, low.min(), high.max()) if how == "auto" else how
-    offset, scale = _LEARN[name](X, order)
+    name = _automatic(source, low.min(), high.max()) if how == "auto" else how
+    offset, scale = _LEARN[name](facts)
     offset, scale = offset.astype(np.float64), np.where(scale == 0, 1, scale).astype(np.float64)
     scaled_low, scaled_high = ((low - offset) / scale).min(), ((high - offset) / scale).max()
-    return Scaling(torch.from_numpy(offset), torch.from_numpy(scale), float(scaled_low), float(scaled_high))
+    centre = torch.from_numpy((facts.mean - offset) / scale)
+    return Scaling(torch.from_numpy(offset), torch.from_numpy(scale), float(scaled_low), float(scaled_high), centre)
 
 
-def _automatic(X: NDArray, low: float, high: float) -> str:
-    if X.dtype == np.uint8 or (X.dtype == np.uint16 and X.ndim > 2):
+class Columns:
+    """What a scaling may depend on: range, mean and variance of each column, as far as they are asked for.
+
+    Rows in memory are passed over again for the variances if these are wanted; of others both come from one pass.
+    """
+
+    def __init__(self, source: Source, pieces: NDArray, how: str, weights: NDArray | None) -> None:
+        self.source, self.pieces, self._weights = source, pieces, weights
+        self._scaler: StandardScaler | None = None
+        outside = source.pieces.sizes is not None
+        self._pass(ranges=True, moments=outside and _may_need_moments(source, how))
+
+    def _pass(self, *, ranges: bool, moments: bool) -> None:
+        scaler, extremes = StandardScaler(), []
+        total, count = np.zeros(1), np.zeros(1)
+        for flat, weights in self._blocks():
+            if moments:
+                scaler.partial_fit(flat.astype(np.float64), sample_weight=weights)
+            if ranges:
+                low, high, own, there = _summary(flat, weights)
+                extremes.append((low, high))
+                total, count = total + own, count + there
+        if moments:
+            self._scaler = scaler
+        if ranges:
+            self.low = np.fmin.reduce([low for low, _ in extremes]).astype(np.float64)
+            self.high = np.fmax.reduce([high for _, high in extremes]).astype(np.float64)
+            self.mean = total / np.maximum(count, 1)
+
+    def _blocks(self) -> Iterator[tuple[NDArray, NDArray | None]]:
+        """Yield flat rows that count, with their weights if they have any."""
+        if self._weights is None:
+            for block in self.source.read(self.pieces):
+                yield block.reshape(len(block), -1), None
+            return
+        for block, places in ordered_blocks(self.source, Order(self.pieces), numbered=True):
+            weights = self._weights[places].astype(np.float64)
+            if weights.any():
+                yield block.reshape(len(block), -1)[weights > 0], weights[weights > 0]
+
+    @property
+    def moments(self) -> OffsetAndScale:
+        """Mean and variance of each column; a column of one value has a variance of zero."""
+        if self._scaler is None:
+            self._pass(ranges=False, moments=True)
+        scaler: Any = self._scaler
+        constant = scaler.scale_ == 1.0
+        return scaler.mean_, np.where(constant & (scaler.var_ != 1.0), 0.0, scaler.var_)
+
+    @property
+    def images(self) -> bool:
+        """Whether rows are images, which are scaled as a whole."""
+        return len(self.source.row_shape) > 1
+
+
+def _summary(flat: NDArray, weights: NDArray | None) -> tuple[NDArray, NDArray, Any, Any]:
+    """Give smallest, largest, sum and number of the cells of each column that are there, the last two weighted."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, high = flat.min(axis=0), flat.max(axis=0)
+        missing = flat.dtype.kind == "f" and bool(np.isnan(low).any())
+        if missing:
+            low, high = np.fmin.reduce(flat), np.fmax.reduce(flat)
+        if weights is not None:
+            return low, high, weights @ np.nan_to_num(flat), weights @ np.isfinite(flat)
+        if missing:
+            return low, high, np.nansum(flat, axis=0, dtype=np.float64), np.isfinite(flat).sum(axis=0)
+        return low, high, flat.sum(axis=0, dtype=np.float64), len(flat)
+
+
+def _name(source: Source, column: int) -> str:
+    return str(column) if source.names is None else f"{column} ({source.names[column]!r})"
+
+
+def _may_need_moments(source: Source, how: str) -> bool:
+    return how == "standard" or (how == "auto" and source.dtype not in (np.uint8, np.bool_))
+
+
+def _automatic(source: Source, low: float, high: float) -> str:
+    kind, images = source.dtype.kind, len(source.row_shape) > 1
+    if source.dtype == np.uint8 or (source.dtype == np.uint16 and images):
         return "type"
-    if X.dtype.kind in "iu" and X.ndim > 2:
+    if kind in "iu" and images:
         return "minmax"
-    return "none" if X.dtype.kind in "fb" and low >= 0 and high <= 1 else "standard"
+    return "none" if kind in "fb" and low >= 0 and high <= 1 else "standard"
 
 
-def _nothing(X: NDArray, order: NDArray) -> OffsetAndScale:
+def _nothing(facts: Columns) -> OffsetAndScale:
     return np.zeros(1), np.ones(1)
 
 
-def _by_type(X: NDArray, order: NDArray) -> OffsetAndScale:
-    return np.zeros(1), np.array([np.iinfo(X.dtype).max])
+def _by_type(facts: Columns) -> OffsetAndScale:
+    return np.zeros(1), np.array([np.iinfo(facts.source.dtype).max])
 
 
-def _by_range(X: NDArray, order: NDArray) -> OffsetAndScale:
-    low, high = _ranges(X, order)
-    if X.ndim > 2:
+def _by_range(facts: Columns) -> OffsetAndScale:
+    low, high = facts.low, facts.high
+    if facts.images:
         low, high = low.min(keepdims=True), high.max(keepdims=True)
     return low, high - low
 
 
-def _by_deviation(X: NDArray, order: NDArray) -> OffsetAndScale:
-    mean, variance = _moments(X, order)
-    if X.ndim > 2:
+def _by_deviation(facts: Columns) -> OffsetAndScale:
+    mean, variance = facts.moments
+    if facts.images:
         variance = (variance + (mean - mean.mean()) ** 2).mean(keepdims=True)
         mean = mean.mean(keepdims=True)
     return mean, np.sqrt(variance)
 
 
-def _as_a_whole(X: NDArray, order: NDArray) -> OffsetAndScale:
+def _as_a_whole(facts: Columns) -> OffsetAndScale:
     """Look at some 1,024 rows: this scaling only conditions the numbers, solvers find the exact mean themselves."""
-    some = np.take(X, order[:: max(1, len(order) // _ENOUGH_ROWS)], axis=0).reshape(-1, math.prod(X.shape[1:]))
+    some = spaced(facts.source, facts.pieces, _ENOUGH_ROWS)
+    some = some.reshape(len(some), -1)
+    if np.isnan(some.min()):
+        some = np.where(np.isnan(some), facts.mean, some)
     mean = some.mean(axis=0, dtype=np.float64)
     deviation = np.sqrt(np.square(some - mean).mean())
     rounding = 10 * np.finfo(np.float64).eps * np.abs(mean).max(initial=0.0)
     return mean, np.array([deviation if deviation > rounding else 0.0])
 
 
-_LEARN: dict[str, Callable[[NDArray, NDArray], OffsetAndScale]] = {
+_LEARN: dict[str, Callable[[Columns], OffsetAndScale]] = {
     "none": _nothing,
     "type": _by_type,
     "minmax": _by_range,
     "standard": _by_deviation,
     "whole": _as_a_whole,
 }
-
-
-def _ranges(X: NDArray, order: NDArray) -> OffsetAndScale:
-    """Give the smallest and the largest value of each column."""
-    extremes = [(block.min(axis=0), block.max(axis=0)) for block in blocks(X, order)]
-    low = np.min([low for low, _ in extremes], axis=0)
-    high = np.max([high for _, high in extremes], axis=0)
-    return low.reshape(-1).astype(np.float64), high.reshape(-1).astype(np.float64)
-
-
-def _moments(X: NDArray, order: NDArray) -> tuple[NDArray, NDArray]:
-    """Give the mean and the variance of each column; a column of one value has a variance of zero."""
-    scaler = StandardScaler()
-    for block in blocks(X, order):
-        scaler.partial_fit(block.reshape(len(block), -1).astype(np.float64))
-    constant = scaler.scale_ == 1.0
-    return scaler.mean_, np.where(constant & (scaler.var_ != 1.0), 0.0, scaler.var_)
-
-
-def blocks(X: NDArray, order: NDArray, multiple: int = 1) -> Iterator[NDArray]:
-    """Yield rows of X in some order, about 64 MB at a time (a multiple of ``multiple`` rows).
-
-    Rows that lie together come as a view of X: do not write into a block.
-    """
-    row_bytes = max(1, X.itemsize * int(np.prod(X.shape[1:])))
-    size = max(1, _BLOCK_BYTES // row_bytes // multiple) * multiple
-    for start in range(0, len(order), size):
-        places = order[start : start + size]
-        together = (np.diff(places) == 1).all()
-        yield X[places[0] : places[0] + len(places)] if together else np.take(X, places, axis=0)

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,9 @@ from isthmus.engines import Engine, engine_for
 from isthmus.errors import DivergedError
 from isthmus.hyperparameters import Training
 from isthmus.module import AutoencoderModule
-from isthmus.records import Epoch, Schema
-from isthmus.sources import Rows, predictions_size
+from isthmus.records import Batch, Epoch
+from isthmus.rows import Rows, predictions_size
+from isthmus.sources.shuffling import shuffled
 
 _LEAST_STEPS, _LEAST_EPOCHS = 1_000, 15
 _OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
@@ -101,7 +102,7 @@ class Trainer:
     rows : Rows
         All rows.
     training, validation : ndarray of int
-        The rows to learn from, and those held out.
+        The pieces of their source to learn from, and those held out: rows, if they are in memory.
     state : TrainingState
         What changes while it runs, but for the module.
     schedule : str
@@ -126,10 +127,15 @@ class Trainer:
         asked = int(self.settings.max_epochs or 0)
         self.epochs = self.epochs or asked or max(_LEAST_EPOCHS, math.ceil(_LEAST_STEPS / self.steps))
 
+    @cached_property
+    def n_training(self) -> int:
+        """Rows to learn from."""
+        return self.rows.source.pieces.rows(self.training)
+
     @property
     def steps(self) -> int:
         """Training steps in an epoch."""
-        return math.ceil(len(self.training) / self.settings.batch_size)
+        return math.ceil(self.n_training / self.settings.batch_size)
 
     @property
     def engine(self) -> Engine:
@@ -161,7 +167,7 @@ class Trainer:
         """Learn from every training row once, then measure on the held-out ones."""
         started = time.perf_counter()
         totals = self._learn()
-        losses, mse = totals.means(len(self.training), self.module.schema)
+        losses, mse = totals.means()
         held_out, held_out_mse, denoising = self._validate()
         epoch = Epoch(
             epoch=len(self.state.history) + 1,
@@ -185,13 +191,13 @@ class Trainer:
         """Take the steps of an epoch, or those that are left of one that was begun."""
         state, size = self.state, int(self.settings.batch_size)
         state.epoch_began_with = state.shuffler.get_state()
-        order = self.training[state.shuffler.permutation(len(self.training))]
+        order = shuffled(self.rows.source.pieces, self.training, state.shuffler)
         self.module.train()
         try:
-            for batch in self.rows.batches(order[state.step * size :], size):
+            for batch in self.rows.batches(order, size, skip=state.step * size):
                 progress = min(1.0, (len(state.history) * self.steps + state.step) / (self.epochs * self.steps))
                 self._set_rate(_SCHEDULES[self.schedule](progress))
-                state.totals.add(len(batch), *self._step(batch, progress))
+                state.totals.add(batch, *self._step(batch, progress))
                 state.step += 1
                 for callback in self.callbacks:
                     callback.batch_ended(self, len(batch))
@@ -200,7 +206,7 @@ class Trainer:
             self.module.eval()
             state.totals, state.step = Totals(), 0
 
-    def _step(self, batch: Tensor, progress: float) -> tuple[dict[str, Tensor], Tensor]:
+    def _step(self, batch: Batch, progress: float) -> tuple[dict[str, Tensor], Tensor]:
         optimizer = self.optimizer
         losses, error = self.engine(batch, progress, self.state.generator)
         if self.settings.clip_gradient is not None:
@@ -218,15 +224,16 @@ class Trainer:
         """Give the named losses, the squared error per column, and the loss on corrupted rows."""
         if not len(self.validation):
             return {}, None, None
-        totals, noisy, schema = Totals(), Totals(), self.module.schema
+        totals, noisy = Totals(), Totals()
         same_each_epoch = torch.Generator(self.state.generator.device).manual_seed(0)
-        for batch in self.rows.batches(self.validation, predictions_size(schema)):
-            totals.add(len(batch), *self.module.losses(batch, batch, 1.0, same_each_epoch, training=False))
+        for batch in self.rows.batches(self.validation, predictions_size(self.module.schema)):
+            inputs = self.module.shown(batch)
+            totals.add(batch, *self.module.losses(batch, inputs, 1.0, same_each_epoch, training=False))
             if self.module.recipe.corruption is not None:
                 inputs = self.module.corrupted(batch, same_each_epoch)
-                noisy.add(len(batch), *self.module.losses(batch, inputs, 1.0, same_each_epoch, training=False))
-        losses, mse = totals.means(len(self.validation), schema)
-        return losses, mse, noisy.means(len(self.validation), schema)[0].get("reconstruction")
+                noisy.add(batch, *self.module.losses(batch, inputs, 1.0, same_each_epoch, training=False))
+        losses, mse = totals.means()
+        return losses, mse, noisy.means()[0].get("reconstruction")
 
 
 @contextmanager
@@ -263,21 +270,27 @@ class Totals:
         Sum over rows of each named loss.
     error : Tensor
         Sum of squared errors.
+    rows, cells : float
+        How many rows there were, and cells that are not missing, both by their weights.
     """
 
     losses: dict[str, Tensor] = field(default_factory=dict)
     error: Tensor = field(default_factory=lambda: torch.zeros(()))
+    rows: float = 0.0
+    cells: float = 0.0
 
-    def add(self, rows: int, losses: dict[str, Tensor], error: Tensor) -> None:
-        """Add the mean losses of some rows and their sum of squared errors."""
+    def add(self, batch: Batch, losses: dict[str, Tensor], error: Tensor) -> None:
+        """Add the mean losses of a batch and its sum of squared errors."""
         for name, loss in losses.items():
-            self.losses[name] = self.losses.get(name, 0.0) + loss.detach() * rows
+            self.losses[name] = self.losses.get(name, 0.0) + loss.detach() * len(batch)
         self.error = self.error.to(error.device) + error
+        self.rows += batch.weight
+        self.cells += batch.cells
 
-    def means(self, rows: int, schema: Schema) -> tuple[dict[str, float], float]:
-        """Give the losses per row and the squared error per row and column."""
-        losses = {name: float(total) / rows for name, total in self.losses.items()}
-        return losses, float(self.error) / (rows * math.prod(schema.layout))
+    def means(self) -> tuple[dict[str, float], float]:
+        """Give the losses per row and the squared error per cell."""
+        rows, cells = self.rows or 1.0, self.cells or 1.0
+        return {name: float(total) / rows for name, total in self.losses.items()}, float(self.error) / cells
 
 
 def _diverged(epoch: Epoch, low: float, high: float) -> str:

@@ -3,60 +3,118 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_array, validate_data
 
-from isthmus.errors import DataError
+from isthmus.errors import DataError, require
+from isthmus.sources import BatchRows, Source, is_source, opened, whole
+from isthmus.sources.arrays import mapped, rows_of
+from isthmus.sources.iterables import is_batches
+from isthmus.sources.protocol import check_finite
 
-_BLOCK = 4096
+
+def checked_rows(estimator: Any, X: Any, *, reset: bool) -> NDArray:
+    """Give X as an array in memory, in its own type and without a copy where it is one already.
+
+    Parameters and errors are those of `checked_source`.
+    """
+    return whole(checked_source(estimator, X, reset=reset))
 
 
-def checked_rows(estimator: Any, X: ArrayLike, *, reset: bool) -> NDArray:
-    """Give X as an array of numbers, in its own type and without a copy where it is one already.
+def checked_source(estimator: Any, X: Any, *, reset: bool) -> Source:
+    """Give the source that X stands for; numbers keep their type, what is no array yet is not copied.
 
     Parameters
     ----------
     estimator : estimator
         With ``reset`` it learns the number and names of the columns, without X must agree with them.
-    X : array-like of shape (n, columns), (n, height, width) or (n, height, width, channels)
-        Rows.
+    X : object
+        Rows, of any kind that `isthmus.sources` knows.
     reset : bool
-        Whether this is a fit.
+        Whether this is a fit: an iterable of batches is then read once to count its rows.
 
     Raises
     ------
     DataError
-        If a cell is missing or infinite, or the shape differs from the fitted one.
+        If a cell is infinite, or the shape differs from the fitted one.
     ValueError
         As scikit-learn does for anything else that is no array of numbers.
     """
+    X = opened(X)
+    if is_source(X):
+        source: Source = X
+        _check_columns(estimator, source, reset)
+    elif is_batches(X):
+        batches = BatchRows(X, _reader_of_batches(estimator, reset))
+        if not reset:
+            batches.row_shape = estimator.schema_.row_shape
+            return batches
+        source = batches.counted()
+    else:
+        source = rows_of(_array_of(estimator, X, reset), outside=mapped(X) is not None)
+    if source.dtype.kind not in "biuf":
+        raise DataError(f"X must be numbers; got {source.dtype}")
+    if len(source.row_shape) > 3:
+        dimensions = len(source.row_shape) + 1
+        raise DataError(f"X must have 2 to 4 dimensions (rows, or images with or without channels); got {dimensions}")
+    if not reset and source.row_shape != estimator.schema_.row_shape:
+        raise DataError(_shape_differs((len(source), *source.row_shape), estimator.schema_.row_shape))
+    return source
+
+
+def _array_of(estimator: Any, X: Any, reset: bool) -> Any:
+    """Check an array, a sparse matrix, a tensor, a table or nested lists as scikit-learn does."""
     if hasattr(X, "detach"):
-        X = X.detach().cpu().numpy()
+        X = X.detach().cpu()
+        X = (X.float() if X.dtype == torch.bfloat16 else X).numpy()
     if isinstance(X, list | tuple):
         X = np.asarray(X)
-    options: dict[str, Any] = {"dtype": "numeric", "allow_nd": True, "ensure_all_finite": False}
+    options: dict[str, Any] = {"dtype": "numeric", "allow_nd": True, "ensure_all_finite": False, "accept_sparse": "csr"}
+    of_images = hasattr(estimator, "module_") and len(estimator.schema_.row_shape) > 1
     images = getattr(X, "ndim", 2) > 2
-    if images or not (reset or len(estimator.schema_.row_shape) == 1):
-        array = check_array(X, estimator=estimator, **options)
-        if reset:
-            validate_data(estimator, array.reshape(len(array), -1)[:1], reset=True)
-    else:
-        array = validate_data(estimator, X, reset=reset, **options)
-    if array.ndim > 4:
-        raise DataError(f"X must have 2 to 4 dimensions (rows, or images with or without channels); got {array.ndim}")
-    if not reset and array.shape[1:] != estimator.schema_.row_shape:
-        raise DataError(_shape_differs(array.shape, estimator.schema_.row_shape))
-    _check_finite(array)
+    if not images and (reset or not of_images):
+        return validate_data(estimator, X, reset=reset, **options)
+    array = check_array(X, estimator=estimator, **options)
+    if reset:
+        validate_data(estimator, array.reshape(len(array), -1)[:1], reset=True)
     return array
+
+
+def _reader_of_batches(estimator: Any, reset: bool) -> Callable[[Any], NDArray]:
+    """Make what turns batches into arrays; the first one of a fit says which columns there are."""
+    begun = not reset
+
+    def read(batch: Any) -> NDArray:
+        nonlocal begun
+        array = _array_of(estimator, batch, not begun)
+        begun = True
+        return array.toarray() if issparse(array) else array
+
+    return read
+
+
+def _check_columns(estimator: Any, source: Source, reset: bool) -> None:
+    """Let the estimator learn or compare the number and the names of the columns of what is no array."""
+    if len(source.row_shape) != 1 and not reset:
+        return
+    row = np.empty((1, math.prod(source.row_shape)), np.uint8)
+    names = source.names
+    table = row if names is None else require("pyarrow", "data").table(dict(zip(names, row.T, strict=True)))
+    validate_data(estimator, table, reset=reset, skip_check_array=True)
 
 
 def checked_codes(codes: ArrayLike, code_shape: tuple[int, ...]) -> NDArray:
     """Give codes as a float32 array of shape (n, numbers in a code)."""
     array = check_array(codes, dtype="numeric", ensure_all_finite=False, input_name="codes")
-    _check_finite(array, "codes")
+    if check_finite(array, name="codes"):
+        row, column = np.argwhere(np.isnan(array))[0]
+        raise DataError(f"codes contain a missing cell (NaN) in row {row}, column {column}; fill or drop such cells")
     if array.dtype.kind == "f" and np.abs(array).max() > np.finfo(np.float32).max:
         raise DataError(f"codes reach {np.abs(array).max():.3g}, beyond float32; they are no codes of this model")
     if array.shape[1] != math.prod(code_shape):
@@ -69,15 +127,3 @@ def checked_codes(codes: ArrayLike, code_shape: tuple[int, ...]) -> NDArray:
 def _shape_differs(shape: tuple[int, ...], fitted: tuple[int, ...]) -> str:
     expected = ", ".join(map(str, ("n", *fitted)))
     return f"X has shape {shape}, but the model was fitted on rows of shape ({expected})"
-
-
-def _check_finite(array: NDArray, name: str = "X") -> None:
-    if array.dtype.kind != "f":
-        return
-    for start in range(0, len(array), _BLOCK):
-        bad = ~np.isfinite(array[start : start + _BLOCK])
-        if bad.any():
-            row, *cell = np.argwhere(bad)[0]
-            what = "infinity (inf)" if np.isinf(array[(start + row, *cell)]) else "a missing cell (NaN)"
-            place = f"row {start + row}, column {', '.join(map(str, cell))}"
-            raise DataError(f"{name} contains {what} in {place}; fill or drop such cells first")

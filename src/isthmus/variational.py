@@ -18,9 +18,9 @@ from isthmus.module import built
 from isthmus.params import documented
 from isthmus.recipe import Recipe, network_for, reconstruction_of
 from isthmus.records import Facts
-from isthmus.sources import Rows, predictions_size
+from isthmus.rows import Rows, predictions_size
 from isthmus.training import Trainer
-from isthmus.validation import checked_rows
+from isthmus.validation import checked_source
 
 _COLLAPSED = 0.01
 _LIKELIHOODS = "a reconstruction that is a likelihood ('bernoulli', 'continuous_bernoulli' or 'gaussian')"
@@ -192,4 +192,5 @@ class VariationalAutoencoder(hyperparameters.Variational, BaseAutoencoder):
     def _rows(self, X: ArrayLike) -> Rows:
         check_is_fitted(self)
         codec = self._codec()
-        return Rows(checked_rows(self, X, reset=False), self.schema_, self.scaling_, codec.device)
+        source = checked_source(self, X, reset=False)
+        return Rows(source, self.schema_, self.scaling_, codec.device, source.missing)

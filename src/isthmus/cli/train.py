@@ -89,14 +89,15 @@ def _compared(estimator: BaseAutoencoder, rows: Any, unseen: Any | None) -> dict
     import math
 
     import numpy as np
-    from sklearn.utils import _safe_indexing
 
     from isthmus import LinearAutoencoder
+    from isthmus.sources import Part
 
-    held_out, seen, where = estimator.held_out_, rows, "test rows"
-    if unseen is None and len(held_out):
-        unseen, where = _safe_indexing(rows, held_out), "held-out rows"
-        seen = _safe_indexing(rows, np.delete(np.arange(len(rows)), held_out))
+    seen, where = rows, "test rows"
+    held_out = np.isin(rows.pieces.starts(), estimator.held_out_)
+    if unseen is None and held_out.any():
+        unseen, where = Part(rows, np.flatnonzero(held_out)), "held-out rows"
+        seen = Part(rows, np.flatnonzero(~held_out))
     elif unseen is None:
         unseen, where = rows, "training rows: none were held out"
     columns, code_size = estimator.n_features_in_, math.prod(estimator.code_shape_)

@@ -7,13 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isthmus.cli.writing import write_blocks
 from isthmus.files import OutputExistsError, replaced
 
 if TYPE_CHECKING:
     from isthmus.estimator import BaseAutoencoder
+    from isthmus.sources import Source
 
 MODEL = "a model.safetensors"
-ROWS = "rows: mnist, mnist-test, digits, a .npy, .npz, .csv, .parquet or IDX file, or a folder of images"
+ROWS = (
+    "rows: mnist, mnist-test, digits, a .npy, .npz, .csv, .parquet or IDX file, a folder of images or of Parquet "
+    "files, or a pattern such as 'data/*.parquet'; large .npy and Parquet files and images stay on disk"
+)
 
 
 def add_to(commands: Any) -> None:
@@ -66,7 +71,8 @@ def encode(model: Path, data: str, *, out: Path, overwrite: bool) -> None:
     _check_free(out, overwrite)
     estimator = _load(model)
     names = [str(name) for name in estimator.get_feature_names_out()]
-    _write(estimator.transform(rows_of(data)), names, out, overwrite)
+    source = _checked(estimator, data)
+    write_blocks(estimator._codec().encoded(source), len(source), names, out, overwrite)
 
 
 def decode(model: Path, codes: str, *, out: Path, overwrite: bool) -> None:
@@ -75,14 +81,17 @@ def decode(model: Path, codes: str, *, out: Path, overwrite: bool) -> None:
     estimator = _load(model)
     from isthmus.datasets import read
 
-    _write(estimator.inverse_transform(read(codes)), _column_names(estimator), out, overwrite)
+    rows = estimator.inverse_transform(read(codes))
+    write_blocks([rows], len(rows), _column_names(estimator), out, overwrite)
 
 
 def reconstruct(model: Path, data: str, *, out: Path, overwrite: bool) -> None:
     """Write rows as the model rebuilds them."""
     _check_free(out, overwrite)
     estimator = _load(model)
-    _write(estimator.reconstruct(rows_of(data)), _column_names(estimator), out, overwrite)
+    source = _checked(estimator, data)
+    rebuilt = (rows for _, rows in estimator._codec().rebuilt(source))
+    write_blocks(rebuilt, len(source), _column_names(estimator), out, overwrite)
 
 
 def evaluate(model: Path, data: str) -> None:
@@ -126,15 +135,18 @@ def plot(model: Path, data: str | None, *, out: Path, kind: str, n: int, overwri
         figure.savefig(temporary, dpi=150)
 
 
-def rows_of(data: str) -> Any:
-    """Read rows; a table with named columns is handed on with its names."""
-    from isthmus.datasets.files import read_named
-    from isthmus.errors import require
+def rows_of(data: str) -> Source:
+    """Open rows; what is large stays on disk."""
+    from isthmus.sources.opening import from_path
 
-    table = read_named(data)
-    if table.columns is None:
-        return table.values
-    return require("pyarrow", "data").table(dict(zip(table.columns, table.values.T, strict=True)))
+    return from_path(data)
+
+
+def _checked(estimator: BaseAutoencoder, data: str) -> Source:
+    """Open rows that a model is to be used on."""
+    from isthmus.validation import checked_source
+
+    return checked_source(estimator, rows_of(data), reset=False)
 
 
 def _load(model: Path) -> BaseAutoencoder:
@@ -158,21 +170,3 @@ def _check_free(out: Path, overwrite: bool, suffixes: tuple[str, ...] = (".npy",
         raise DataError(f"--out: there is no folder {out.parent}")
     if out.exists() and not overwrite:
         raise OutputExistsError(f"{out} exists; pass --overwrite or another --out")
-
-
-def _write(rows: Any, names: list[str], out: Path, overwrite: bool) -> None:
-    """Write rows as an array of their shape, or flat as a table with names."""
-    import numpy as np
-
-    from isthmus.errors import require
-
-    with replaced(out, overwrite=overwrite) as temporary:
-        if out.suffix == ".npy":
-            np.save(temporary, rows)
-            return
-        columns = dict(zip(names, rows.reshape(len(rows), -1).T, strict=True))
-        table = require("pyarrow", "data").table(columns)
-        if out.suffix == ".csv":
-            require("pyarrow.csv", "data").write_csv(table, temporary)
-        else:
-            require("pyarrow.parquet", "data").write_table(table, temporary)

@@ -7,7 +7,7 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.datasets.bundled import is_idx, load_digits, load_mnist, read_idx, readable
+from isthmus.datasets.columns import array_of, check_numeric, common_dtype
 from isthmus.errors import DataError, require
 
 NPZ_NAMES = ("X", "x", "data", "arr_0")
@@ -212,50 +213,47 @@ def _read_parquet(path: Path) -> Table:
 
 def _rows_of_table(table: Any, path: Path, has_header: bool) -> Table:
     """Stack the columns of a ``pyarrow.Table``; a column that is not numeric is refused by name."""
-    for position, field in enumerate(table.schema, start=1):
-        if not _is_numeric(field.type):
-            name = f"{position} ({field.name!r})" if has_header else str(position)
-            advice = "remove it or encode it as numbers"
-            raise DataError(f"column {name} of {path} is of type {field.type}, not numeric: {advice}")
-    dtype = _common_dtype(table)
-    values = np.empty((table.num_rows, table.num_columns), dtype)
-    for position, column in enumerate(table.columns):
-        values[:, position] = column.cast(dtype.name.replace("float64", "double"), safe=False).to_numpy()
+    check_numeric(table.schema, path, named=has_header)
+    missing = any(column.null_count for column in table.columns)
+    values = array_of(table, common_dtype(table.schema, missing=missing))
     return Table(values, tuple(table.column_names) if has_header else None)
 
 
-def _is_numeric(arrow_type: Any) -> bool:
-    types = require("pyarrow", "data").types
-    kinds = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean, types.is_null)
-    return any(is_kind(arrow_type) for is_kind in kinds)
-
-
-def _common_dtype(table: Any) -> np.dtype[Any]:
-    kinds = {str(field.type) for field in table.schema}
-    if kinds == {"float"}:
-        return np.dtype(np.float32)
-    if kinds == {"uint8"} and not any(column.null_count for column in table.columns):
-        return np.dtype(np.uint8)
-    return np.dtype(np.float64)
-
-
 def _read_images(folder: Path) -> Table:
-    with readable(folder):
-        paths = [path for path in sorted(folder.rglob("*")) if _is_image(path)]
-    if not paths:
-        raise DataError(f"the folder {folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    first = _read_image(paths[0])
+    paths = image_paths(folder)
+    read = reader_of_images(paths)
+    first = read(paths[0])
     values = np.empty((len(paths), *first.shape), first.dtype)
     for position, path in enumerate(paths):
+        values[position] = read(path)
+    return Table(values)
+
+
+def image_paths(folder: Path) -> list[Path]:
+    """List the images of a folder and its subfolders, sorted by path."""
+    with readable(folder):
+        paths = [path for path in sorted(folder.rglob("*")) if is_image(path)]
+    if not paths:
+        raise DataError(f"the folder {folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    return paths
+
+
+def reader_of_images(paths: Sequence[Path]) -> Callable[[Path], NDArray[Any]]:
+    """Make a reader of images that refuses one unlike the first."""
+    first = _read_image(paths[0])
+
+    def read(path: Path) -> NDArray[Any]:
         pixels = _read_image(path)
         if (pixels.shape, pixels.dtype) != (first.shape, first.dtype):
             ours, theirs = f"{pixels.shape} {pixels.dtype}", f"{first.shape} {first.dtype}"
             raise DataError(f"images must be alike, but {path} is {ours} and {paths[0]} is {theirs}")
-        values[position] = pixels
-    return Table(values)
+        return pixels
+
+    return read
 
 
-def _is_image(path: Path) -> bool:
+def is_image(path: Path) -> bool:
+    """Whether a file is an image by its name, and not a hidden one."""
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from isthmus.module import AutoencoderModule
+from isthmus.records import Batch
 
 
 class Autograd:
@@ -16,10 +17,10 @@ class Autograd:
         self.parameters = list(module.parameters())
         self._module = module
 
-    def __call__(self, rows: Tensor, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
+    def __call__(self, batch: Batch, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
         """Leave the gradient of a batch's loss in ``grad`` of the parameters."""
-        inputs = self._module.corrupted(rows, generator)
-        losses, error = self._module.losses(rows, inputs, progress, generator)
+        inputs = self._module.corrupted(batch, generator)
+        losses, error = self._module.losses(batch, inputs, progress, generator)
         for parameter in self.parameters:
             parameter.grad = None
         torch.stack(list(losses.values())).sum().backward()

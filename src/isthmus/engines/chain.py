@@ -13,7 +13,7 @@ from isthmus.engines.flat import flattened
 from isthmus.engines.stack import Stack, is_stack
 from isthmus.module import AutoencoderModule
 from isthmus.parts import Point
-from isthmus.records import Latent, Pass
+from isthmus.records import Batch, Latent, Pass
 
 
 def why_not(module: AutoencoderModule) -> str:
@@ -44,21 +44,21 @@ class Chain:
         self._encoder = Stack(module.encoder, gradients[:split])
         self._decoder = Stack(module.decoder, gradients[split:])
 
-    def __call__(self, rows: Tensor, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
+    def __call__(self, batch: Batch, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
         """Leave the gradient of a batch's loss in ``grad`` of the parameters."""
-        inputs = self._module.corrupted(rows, generator)
+        inputs = self._module.corrupted(batch, generator)
         with torch.no_grad():
             features = self._encoder.forward(inputs)
             features, latent = self._coded(features, progress, generator)
             output = self._decoder.forward(latent.code.detach())
-            loss, gradient = self._compared(output, rows)
+            loss, gradient = self._compared(output, batch)
             losses = {"reconstruction": loss}
             gradient = self._decoder.backward(gradient, inputs_too=True)
             if features.requires_grad:
-                run = self._pass(rows, inputs, latent, output, generator, progress)
+                run = self._pass(batch, inputs, latent, output, generator, progress)
                 gradient = self._through_the_code(features, gradient, run, losses)
             self._encoder.backward(gradient, inputs_too=False)
-            return losses, self._module.squared_error(output, rows, loss)
+            return losses, self._module.squared_error(output, batch, loss)
 
     def _coded(self, features: Tensor, progress: float, generator: Generator) -> tuple[Tensor, Latent]:
         """Pass features through the bottleneck, recorded if its gradient is not plainly that of the code."""
@@ -68,14 +68,14 @@ class Chain:
             features = features.detach().requires_grad_()
             return features, self._recipe.bottleneck(features, progress, generator)
 
-    def _compared(self, output: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def _compared(self, output: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Give the reconstruction loss and its gradient at the decoder's output."""
         reconstruction = self._module.reconstruction
-        if hasattr(reconstruction, "loss_and_gradient"):
-            return reconstruction.loss_and_gradient(output, rows)
+        if batch.plain and hasattr(reconstruction, "loss_and_gradient"):
+            return reconstruction.loss_and_gradient(output, batch.rows)
         with torch.enable_grad():
             output = output.detach().requires_grad_()
-            loss = reconstruction.loss(output, rows)
+            loss = self._module.compared(output, batch)
         learned = [parameter for parameter in self._others if parameter.requires_grad]
         gradient, *others = torch.autograd.grad(loss, [output, *learned])
         for parameter, own in zip(learned, others, strict=True):
@@ -83,10 +83,10 @@ class Chain:
         return loss.detach(), gradient
 
     def _pass(
-        self, rows: Tensor, inputs: Tensor, latent: Latent, output: Tensor, generator: Generator, progress: float
+        self, batch: Batch, inputs: Tensor, latent: Latent, output: Tensor, generator: Generator, progress: float
     ) -> Pass:
         encoder: nn.Module = self._module.encoder
-        return Pass(rows, inputs, latent, output, encoder, self._module.decoder, generator, progress)
+        return Pass(batch, inputs, latent, output, encoder, self._module.decoder, generator, progress)
 
     def _through_the_code(self, features: Tensor, gradient: Tensor, run: Pass, losses: dict[str, Tensor]) -> Tensor:
         """Give the gradient at the features: of the code's way to the decoder, and of the penalties."""

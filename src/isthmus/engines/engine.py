@@ -7,6 +7,8 @@ from typing import Protocol
 
 from torch import Generator, Tensor, nn
 
+from isthmus.records import Batch
+
 
 class Engine(Protocol):
     """Takes the gradient of a batch; the training loop does the rest."""
@@ -19,13 +21,14 @@ class Engine(Protocol):
     def parameters(self) -> Sequence[nn.Parameter]:
         """What the optimizer changes: the module's own parameters, or others that share their memory."""
 
-    def __call__(self, rows: Tensor, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
+    def __call__(self, batch: Batch, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
         """Leave the gradient of a batch's loss in ``grad`` of the parameters.
 
         Parameters
         ----------
-        rows : Tensor of shape (n, ...)
-            Scaled rows, channels first; they are corrupted here if the recipe says so.
+        batch : Batch
+            Scaled rows, channels first; they are corrupted here if the recipe says so. It is plain, without missing
+            cells or weights, unless the engine was chosen for others.
         progress : float
             Share of the training that is done.
         generator : Generator

@@ -23,7 +23,7 @@ def mean_squared_error(rows: ArrayLike, rebuilt: ArrayLike, *, per: Literal["mod
 @overload
 def mean_squared_error(rows: ArrayLike, rebuilt: ArrayLike, *, per: Literal["row", "column"]) -> NDArray: ...
 def mean_squared_error(rows: ArrayLike, rebuilt: ArrayLike, *, per: str = "model") -> Any:
-    """Mean squared error of rebuilt rows.
+    """Mean squared error of rebuilt rows. Cells that are missing (NaN) in ``rows`` are left out.
 
     Parameters
     ----------
@@ -37,6 +37,7 @@ def mean_squared_error(rows: ArrayLike, rebuilt: ArrayLike, *, per: str = "model
     -------
     float or ndarray
         A number for the model, shape (n,) for rows, the shape of a row for columns; in the squared units of the rows.
+        NaN where there is no cell at all.
 
     Raises
     ------
@@ -59,9 +60,13 @@ def mean_squared_error(rows: ArrayLike, rebuilt: ArrayLike, *, per: str = "model
     check_parameter("per", per, _PER)
     first, second = _alike(rows, rebuilt)
     if per == "row":
-        return np.concatenate([_squares(*pair).mean(axis=1) for pair in _blocks(first, second)])
-    errors = np.sum([_squares(*pair).sum(axis=0) for pair in _blocks(first, second)], axis=0) / len(first)
-    return float(errors.mean()) if per == "model" else errors.reshape(first.shape[1:])
+        return np.concatenate([_over(_squares(*pair), _there(pair[0]), axis=1) for pair in _blocks(first, second)])
+    errors = np.sum([_squares(*pair).sum(axis=0) for pair in _blocks(first, second)], axis=0)
+    counts = np.sum([_there(rows).sum(axis=0) for rows, _ in _blocks(first, second)], axis=0)
+    means = _over(errors[None], counts[None], axis=0)
+    if per == "column":
+        return means.reshape(first.shape[1:])
+    return float(means.mean() if (counts == len(first)).all() else _over(errors, counts, axis=0))
 
 
 @overload
@@ -75,7 +80,8 @@ def explained_variance(rows: ArrayLike, rebuilt: ArrayLike, *, per: str = "model
     cells, over the columns of each row, or over the rows of each column. 1 is perfect, 0 is as good as the mean,
     and a projection on principal components scores the sum of their ``explained_variance_ratio_`` on the rows they
     were fitted on. Where every column varies the model's equals scikit-learn's
-    ``r2_score(..., multioutput="variance_weighted")``, and the columns' equal ``multioutput="raw_values"``.
+    ``r2_score(..., multioutput="variance_weighted")``, and the columns' equal ``multioutput="raw_values"``. Cells that
+    are missing (NaN) in ``rows`` are left out.
 
     Parameters
     ----------
@@ -119,7 +125,7 @@ def explained_variance(rows: ArrayLike, rebuilt: ArrayLike, *, per: str = "model
     return np.concatenate([_fractions(_squares(*pair).sum(axis=1), _from_mean(pair[0], sums.mean)) for pair in pairs])
 
 
-def explained_variance_of(pairs: Iterable[Pair]) -> float:
+def explained_variance_of(pairs: Iterable[Pair], weights: NDArray | None = None) -> float:
     """Fraction of the variance of rows that their reconstructions explain, from batches.
 
     It is what `explained_variance` gives for all rows at once; no more than a batch is held.
@@ -127,7 +133,9 @@ def explained_variance_of(pairs: Iterable[Pair]) -> float:
     Parameters
     ----------
     pairs : iterable of (rows, rebuilt)
-        Batches of rows, arrays of shape (batch, ...), each with its reconstruction.
+        Batches of rows, arrays of shape (batch, ...), each with its reconstruction. Missing cells (NaN) are left out.
+    weights : ndarray of shape (n,), default=None
+        How much each row of all batches counts; None: all count the same.
 
     Returns
     -------
@@ -147,7 +155,7 @@ def explained_variance_of(pairs: Iterable[Pair]) -> float:
     >>> explained_variance_of((rows[[i]], np.ones((1, 1))) for i in range(3))
     0.0
     """
-    sums = _Sums(pairs)
+    sums = _Sums(pairs, weights)
     return float(_fractions(sums.error.sum(), sums.scatter.sum()))
 
 
@@ -158,20 +166,23 @@ class _Sums:
     scatter: NDArray
     mean: NDArray
 
-    def __init__(self, pairs: Iterable[Pair]) -> None:
-        count = 0
+    def __init__(self, pairs: Iterable[Pair], weights: NDArray | None = None) -> None:
+        start, count = 0, np.zeros(0)
         for rows, rebuilt in pairs:
             columns = rows.reshape(len(rows), -1).astype(np.float64)
-            if not count:
-                self.error, self.scatter, self.mean = np.zeros((3, columns.shape[1]))
-            self.error += _squares(columns, rebuilt).sum(axis=0)
-            batch_mean = columns.mean(axis=0)
-            total, shift = count + len(columns), batch_mean - self.mean
-            self.scatter += np.square(columns - batch_mean).sum(axis=0)
-            self.scatter += np.square(shift) * (count * len(columns) / total)
-            self.mean += shift * (len(columns) / total)
-            count = total
-        if not count:
+            if not start:
+                self.error, self.scatter, self.mean, count = np.zeros((4, columns.shape[1]))
+            there = _there(columns) if weights is None else _there(columns) * weights[start : start + len(rows), None]
+            start, own = start + len(rows), there.sum(axis=0)
+            total = np.maximum(count + own, np.finfo(np.float64).tiny)
+            batch_mean = (np.nan_to_num(columns) * there).sum(axis=0) / np.maximum(own, np.finfo(np.float64).tiny)
+            shift = np.where(own > 0, batch_mean - self.mean, 0.0)
+            self.error += (_squares(columns, rebuilt) * there).sum(axis=0)
+            self.scatter += (_squares(columns, np.broadcast_to(batch_mean, columns.shape)) * there).sum(axis=0)
+            self.scatter += np.square(shift) * (count * own / total)
+            self.mean += shift * (own / total)
+            count = count + own
+        if not start:
             raise DataError("pairs must have at least one batch of rows; got none")
 
 
@@ -188,9 +199,21 @@ def _blocks(rows: NDArray, rebuilt: NDArray) -> Iterator[Pair]:
 
 
 def _squares(rows: NDArray, rebuilt: NDArray) -> NDArray:
-    """Give squared differences, float64 of shape (n, columns)."""
+    """Give squared differences, float64 of shape (n, columns); zero for cells that are missing."""
     difference = rows.reshape(len(rows), -1).astype(np.float64) - rebuilt.reshape(len(rows), -1)
-    return np.square(difference, out=difference)
+    return np.nan_to_num(np.square(difference, out=difference), copy=False)
+
+
+def _there(rows: NDArray) -> NDArray:
+    """Tell which cells are not missing, of shape (n, columns)."""
+    flat = rows.reshape(len(rows), -1)
+    return ~np.isnan(flat) if flat.dtype.kind == "f" else np.ones(flat.shape, bool)
+
+
+def _over(sums: NDArray, counts: NDArray, axis: int) -> NDArray:
+    """Divide sums by counts; NaN where nothing was counted."""
+    total = counts.sum(axis=axis)
+    return sums.sum(axis=axis) / np.where(total, total, np.nan)
 
 
 def _from_mean(rows: NDArray, mean: NDArray) -> NDArray:

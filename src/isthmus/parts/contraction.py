@@ -48,7 +48,7 @@ class Contraction:
         """Give the weighted term."""
         size = math.prod(run.latent.features.shape[1:])
         norm = _METHODS[self.method_for(run.encoder, size)]
-        return value_at(self.weight, run.progress) * norm(run.encoder, run.inputs, run.generator).mean()
+        return value_at(self.weight, run.progress) * run.mean(norm(run.encoder, run.inputs, run.generator))
 
     def method_for(self, encoder: nn.Module, code_size: int) -> str:
         """Name the method that is taken for an encoder: ``"closed"``, ``"autograd"`` or ``"hutchinson"``."""

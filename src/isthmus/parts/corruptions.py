@@ -37,7 +37,11 @@ class Masking:
 
     def __call__(self, rows: Tensor, generator: Generator) -> Tensor:
         """Give a copy with cells set to zero."""
-        return rows * (torch.rand(rows.shape, generator=generator, device=rows.device) >= self.share)
+        return rows * self.kept(rows, generator)
+
+    def kept(self, rows: Tensor, generator: Generator) -> Tensor:
+        """Draw which cells stay, as ones and zeros."""
+        return (torch.rand(rows.shape, generator=generator, device=rows.device) >= self.share).to(rows)
 
 
 @part

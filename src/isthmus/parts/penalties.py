@@ -28,7 +28,7 @@ class L1:
 
     def __call__(self, run: Pass) -> Tensor:
         """Give the weighted term."""
-        return value_at(self.weight, run.progress) * run.latent.code.abs().sum() / len(run.rows)
+        return value_at(self.weight, run.progress) * run.mean(run.latent.code.abs().flatten(1).sum(dim=1))
 
 
 @part
@@ -49,7 +49,7 @@ class KLSparsity:
     def __call__(self, run: Pass) -> Tensor:
         """Give the weighted term."""
         tiny = torch.finfo(run.latent.code.dtype).eps
-        mean = run.latent.code.flatten(1).mean(dim=0).clamp(tiny, 1 - tiny)
+        mean = run.mean(run.latent.code.flatten(1)).clamp(tiny, 1 - tiny)
         target = torch.as_tensor(self.target, dtype=mean.dtype, device=mean.device)
         terms = torch.xlogy(target, target / mean) + torch.xlogy(1 - target, (1 - target) / (1 - mean))
         return value_at(self.weight, run.progress) * terms.sum()
@@ -74,7 +74,7 @@ class Divergence:
 
     def __call__(self, run: Pass) -> Tensor:
         """Give the weighted term."""
-        terms = divergences(normal(run.latent)).mean(dim=0)
+        terms = run.mean(divergences(normal(run.latent)))
         return value_at(self.weight, run.progress) * terms.clamp_min(self.free_bits).sum()
 
 
@@ -117,4 +117,7 @@ class Revival:
         bare = run.decoder(torch.zeros_like(helpers[:1]))
         rebuilt = run.decoder(helpers) - bare
         residual = (run.rows - run.output).detach()
-        return value_at(self.weight, run.progress) * (residual - rebuilt).square().sum() / len(run.rows)
+        squares = (residual - rebuilt).square()
+        if run.batch.present is not None:
+            squares = squares * run.batch.present
+        return value_at(self.weight, run.progress) * run.mean(squares.flatten(1).sum(dim=1))

@@ -39,7 +39,11 @@ class Bottleneck(Protocol):
 
 
 class Corruption(Protocol):
-    """Describes what is done to the rows before the encoder sees them in training."""
+    """Describes what is done to the rows before the encoder sees them in training.
+
+    One that hides cells by setting them to zero offers ``kept(rows, generator)``, ones and zeros: an encoder that sees
+    which cells are missing then sees those as missing too.
+    """
 
     kind: ClassVar[str]
 
@@ -51,7 +55,8 @@ class Reconstruction(Protocol):
     """Describes how a rebuilt row is compared with the row.
 
     One that learns something offers ``build()``, which gives a module with the same methods. One whose derivative is
-    simple offers ``loss_and_gradient(output, rows)``: the loss, and its derivative by the output.
+    simple offers ``loss_and_gradient(output, rows)``: the loss, and its derivative by the output. Rows with missing
+    cells or weights need ``terms(output, rows)``: the term of each cell, whose sum over columns is a row's loss.
     """
 
     kind: ClassVar[str]

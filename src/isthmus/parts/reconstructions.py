@@ -16,7 +16,27 @@ from isthmus.parts.protocols import Reconstruction
 _LEAST_LOG_SCALE = -10.0
 
 
-class _OnRows:
+class _Cellwise:
+    """A loss that is a sum of terms, one for each cell."""
+
+    def terms(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Give the term of each cell."""
+        raise NotImplementedError
+
+    def loss(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Sum over columns, mean over rows."""
+        return self.terms(output, rows).sum() / len(rows)
+
+
+class _Likelihood(_Cellwise):
+    """A loss that is a negative log-likelihood."""
+
+    def log_likelihood(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Log-probability or log-density of each row, in nats."""
+        return -self.terms(output, rows).flatten(1).sum(dim=1)
+
+
+class _OnRows(_Cellwise):
     """The decoder's output is the row itself; any row can be rebuilt."""
 
     def check(self, low: float, high: float) -> None:
@@ -32,6 +52,10 @@ class SquaredError(_OnRows):
     """Squared error, the sum of (x - y)^2."""
 
     kind: ClassVar[str] = "reconstruction"
+
+    def terms(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Give the squared difference of each cell."""
+        return (output - rows).square()
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:
         """Sum over columns, mean over rows."""
@@ -50,9 +74,9 @@ class AbsoluteError(_OnRows):
 
     kind: ClassVar[str] = "reconstruction"
 
-    def loss(self, output: Tensor, rows: Tensor) -> Tensor:
-        """Sum over columns, mean over rows."""
-        return functional.l1_loss(output, rows, reduction="sum") / len(rows)
+    def terms(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Give the absolute difference of each cell."""
+        return (output - rows).abs()
 
 
 @part
@@ -63,13 +87,13 @@ class Huber(_OnRows):
 
     delta: float = param(1.0, Number(0, open=True), "Error from which on it counts linearly.", positional=True)
 
-    def loss(self, output: Tensor, rows: Tensor) -> Tensor:
-        """Sum over columns, mean over rows."""
-        return functional.huber_loss(output, rows, reduction="sum", delta=self.delta) / len(rows)
+    def terms(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Give the error of each cell."""
+        return functional.huber_loss(output, rows, reduction="none", delta=self.delta)
 
 
 @part
-class Bernoulli:
+class Bernoulli(_Likelihood):
     """Cross-entropy of rows within [0, 1] and the sigmoid of the output, in nats.
 
     For values that are not 0 or 1 its floor is not zero but the rows' own entropy.
@@ -89,10 +113,9 @@ class Bernoulli:
         """Give the loss and its derivative by the output."""
         return self.loss(output, rows), output.sigmoid().sub_(rows).div_(len(rows))
 
-    def log_likelihood(self, output: Tensor, rows: Tensor) -> Tensor:
-        """Log-probability of each row, in nats."""
-        terms = functional.binary_cross_entropy_with_logits(output, rows, reduction="none")
-        return -terms.flatten(1).sum(dim=1)
+    def terms(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Give the cross-entropy of each cell."""
+        return functional.binary_cross_entropy_with_logits(output, rows, reduction="none")
 
     def mean(self, output: Tensor) -> Tensor:
         """Turn logits into probabilities."""
@@ -100,7 +123,7 @@ class Bernoulli:
 
 
 @part
-class ContinuousBernoulli:
+class ContinuousBernoulli(_Likelihood):
     """Negative log-likelihood of the continuous Bernoulli distribution on [0, 1], in nats.
 
     Loaiza-Ganem & Cunningham, "The continuous Bernoulli: fixing a pervasive error in variational
@@ -113,15 +136,9 @@ class ContinuousBernoulli:
         """Refuse rows outside [0, 1]."""
         _check_unit_range(low, high, "continuous_bernoulli")
 
-    def loss(self, output: Tensor, rows: Tensor) -> Tensor:
-        """Sum over columns, mean over rows."""
-        return -self.log_likelihood(output, rows).mean()
-
-    def log_likelihood(self, output: Tensor, rows: Tensor) -> Tensor:
-        """Log-density of each row, in nats."""
-        return (
-            distributions.ContinuousBernoulli(logits=output, validate_args=False).log_prob(rows).flatten(1).sum(dim=1)
-        )
+    def terms(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Give the negative log-density of each cell."""
+        return -distributions.ContinuousBernoulli(logits=output, validate_args=False).log_prob(rows)
 
     def mean(self, output: Tensor) -> Tensor:
         """Turn logits into means."""
@@ -150,7 +167,7 @@ class GaussianLikelihood:
         """Accept rows of any range."""
 
 
-class _NormalAround(nn.Module):
+class _NormalAround(nn.Module, _Likelihood):
     """The loss of `GaussianLikelihood`; its scale is a parameter, learned or not."""
 
     def __init__(self, scale: float | None) -> None:
@@ -162,15 +179,10 @@ class _NormalAround(nn.Module):
         """Set the scale to its first value: 1, or the given one."""
         nn.init.constant_(self.log_scale, self._first)
 
-    def loss(self, output: Tensor, rows: Tensor) -> Tensor:
-        """Sum over columns, mean over rows."""
-        return -self.log_likelihood(output, rows).mean()
-
-    def log_likelihood(self, output: Tensor, rows: Tensor) -> Tensor:
-        """Log-density of each row, in nats."""
+    def terms(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Give the negative log-density of each cell."""
         log_scale = self.log_scale.clamp_min(_LEAST_LOG_SCALE)
-        terms = ((rows - output) * torch.exp(-log_scale)).square() / 2 + log_scale + math.log(2 * math.pi) / 2
-        return -terms.flatten(1).sum(dim=1)
+        return ((rows - output) * torch.exp(-log_scale)).square() / 2 + log_scale + math.log(2 * math.pi) / 2
 
     def mean(self, output: Tensor) -> Tensor:
         """Give the output as it is."""

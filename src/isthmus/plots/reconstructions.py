@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.errors import ParameterError
 from isthmus.params import Number
 from isthmus.plots.cells import COLOURS, Row, image_shape, pictures, range_of, size_of, stacked, tiled
+from isthmus.sources import ArrayRows, head_of, is_source, opened
 from isthmus.validation import checked_rows
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ def plot_reconstructions(model: BaseAutoencoder, X: ArrayLike, n: int = 10) -> F
     check_is_fitted(model)
     if not _COUNT.accepts(n):
         raise ParameterError(f"plot_reconstructions: n must be {_COUNT}; got {n!r}")
-    some: Any = X
-    some = some[:n]
+    some: Any = opened(X)
+    some = ArrayRows(head_of(some, n), some.names) if is_source(some) else some[:n]
     original, rebuilt = _data_rows(model, checked_rows(model, some, reset=False), model.reconstruct(some))
     return stacked([original, _code_row(model, np.asarray(model.transform(some))), rebuilt])
 
