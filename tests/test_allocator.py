@@ -28,13 +28,20 @@ def take_and_free():
     torch.zeros(BLOCK // 4).add_(1)
 
 
+def faults_of_a_block():
+    """Pages fetched to take and free a block: the fewest of several, as the first ones may not fit where one was."""
+    counts = []
+    for _ in range(4):
+        fetched = faults()
+        take_and_free()
+        counts.append(faults() - fetched)
+    return min(counts)
+
+
 def test_memory_is_kept_inside_and_given_back_after():
     before = resident()
     with kept_memory():
-        take_and_free()
-        inside, fetched = resident(), faults()
-        take_and_free()
-        again = faults() - fetched
+        again, inside = faults_of_a_block(), resident()
     assert inside - before > BLOCK / 2
     assert again < BLOCK / 4096 / 10
     assert resident() - before < BLOCK / 2
@@ -43,10 +50,7 @@ def test_memory_is_kept_inside_and_given_back_after():
 def test_outside_large_blocks_are_fetched_anew():
     with kept_memory():
         pass
-    take_and_free()
-    fetched = faults()
-    take_and_free()
-    assert faults() - fetched > BLOCK / 2**21 / 2  # at least one fault for each huge page
+    assert faults_of_a_block() > BLOCK / 2**21 / 2  # at least one fault for each huge page
 
 
 def test_blocks_nest_and_run_side_by_side():

@@ -67,8 +67,8 @@ def points(axes):
 
 def epochs(*losses, held_out=True, **terms):
     """A history of these losses, with the held-out ones a half higher."""
-    rest = {"mse": 0.1, "validation_mse": None, "denoising_loss": None, "learning_rate": 0.1, "seconds": 1.0}
-    rest |= {"validation_losses": terms}
+    rest = {"mse": 0.1, "validation_mse": None, "denoising_loss": None, "learning_rate": 0.1}
+    rest |= {"validation_losses": terms, "seconds": 1.0, "engine": "chain"}
     return [
         Epoch(i, loss, {"reconstruction": loss} | terms, validation_loss=loss + 0.5 if held_out else None, **rest)
         for i, loss in enumerate(losses, 1)
