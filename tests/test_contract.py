@@ -28,7 +28,13 @@ from isthmus.params import parameters_of
 PARAMETERS = [(model, parameter.name) for model in VARIANTS for parameter in parameters_of(model)]
 
 
-@parametrize_with_checks(VARIANTS)
+def not_met(estimator):
+    """One property, checked on two kinds of input: batches are drawn by chance, so a row twice is not a weight of 2."""
+    reason = "weights and repeated rows agree in expectation only (and in the exact solver to float32)"
+    return {f"check_sample_weight_equivalence_on_{kind}_data": reason for kind in ("dense", "sparse")}
+
+
+@parametrize_with_checks(VARIANTS, expected_failed_checks=not_met)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 

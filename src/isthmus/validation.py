@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_array, validate_data
@@ -72,7 +71,7 @@ def _array_of(estimator: Any, X: Any, reset: bool) -> Any:
     """Check an array, a sparse matrix, a tensor, a table or nested lists as scikit-learn does."""
     if hasattr(X, "detach"):
         X = X.detach().cpu()
-        X = (X.float() if X.dtype == torch.bfloat16 else X).numpy()
+        X = (X.float() if str(X.dtype) == "torch.bfloat16" else X).numpy()
     if isinstance(X, list | tuple):
         X = np.asarray(X)
     options: dict[str, Any] = {"dtype": "numeric", "allow_nd": True, "ensure_all_finite": False, "accept_sparse": "csr"}

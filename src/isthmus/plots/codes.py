@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from isthmus.estimator import BaseAutoencoder
 
 
-def plot_codes(model: BaseAutoencoder, X: ArrayLike, y: ArrayLike | None = None) -> Figure:
+def plot_codes(model: BaseAutoencoder, X: Any, y: ArrayLike | None = None) -> Figure:
     """Draw the codes of rows in the plane, coloured by label.
 
     Codes of two numbers are drawn as they are, longer ones by their first two principal components, and codes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.errors import ParameterError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _COUNT = Number(1, integer=True)
 
 
-def plot_reconstructions(model: BaseAutoencoder, X: ArrayLike, n: int = 10) -> Figure:
+def plot_reconstructions(model: BaseAutoencoder, X: Any, n: int = 10) -> Figure:
     """Draw rows, their codes and what the model rebuilds from them, one below the other.
 
     Images, columns that the model sees as an image (``image_shape``) and codes that are feature maps are drawn

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.stats import norm
 from sklearn.utils.validation import check_is_fitted
 
@@ -77,7 +77,7 @@ def plot_manifold(model: BaseAutoencoder, n: int = 20) -> Figure:
     return figure
 
 
-def plot_traversals(model: BaseAutoencoder, X: ArrayLike, steps: int = 9) -> Figure:
+def plot_traversals(model: BaseAutoencoder, X: Any, steps: int = 9) -> Figure:
     """Draw what each number of the code does: one row for each, moved while the others stay.
 
     The numbers stay at their medians over X; the moved one goes from its 2nd to its 98th percentile. The numbers

@@ -78,7 +78,7 @@ _OF_LABELS = ("knn_accuracy", "linear_probe_accuracy")
 
 def compare(
     models: Mapping[str, BaseAutoencoder] | Sequence[BaseAutoencoder],
-    X: ArrayLike,
+    X: Any,
     y: ArrayLike | None = None,
     *,
     cv: Any = None,

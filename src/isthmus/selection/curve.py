@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import clone
 
 from isthmus.errors import DivergedError, ParameterError
@@ -76,7 +76,7 @@ class Curve:
 
 def code_size_curve(
     model: BaseAutoencoder,
-    X: ArrayLike,
+    X: Any,
     sizes: Iterable[int] | None = None,
     *,
     cv: Any = None,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from joblib import cpu_count, effective_n_jobs
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
@@ -89,7 +89,7 @@ class Results:
         return np.array([[getattr(self.measures[name, i], measure) for i in splits] for name in names], float)
 
 
-def rows_for(model: BaseAutoencoder, X: ArrayLike) -> NDArray:
+def rows_for(model: BaseAutoencoder, X: Any) -> NDArray:
     """Check rows once for all fits, and give them as an array in their own type."""
     return checked_rows(clone(model), X, reset=True)
 
