@@ -9,6 +9,7 @@ import torch
 from sklearn.base import clone
 
 import isthmus
+from browser import chromium  # noqa: F401
 from isthmus.parts import Dense, Huber, Point, SquaredError
 
 torch.set_num_threads(1)

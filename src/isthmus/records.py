@@ -231,6 +231,12 @@ class Schema:
         """Shape of a row as a tensor: ``layout`` with the channels first."""
         return (self.layout[-1], *self.layout[:-1])
 
+    @property
+    def image_shape(self) -> tuple[int, ...] | None:
+        """Height, width and channels of a row; None if rows are no images."""
+        shape = self.layout if len(self.layout) == 3 else (*self.row_shape, 1)[:3]
+        return tuple(shape) if len(shape) == 3 else None
+
 
 @dataclass
 class Best:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from isthmus.errors import require
-from isthmus.records import Schema
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Petroff's ten colours (arXiv:2107.02270), told apart with any colour vision; twenty labels take them twice.
-_TEN = "#3f90da #ffa90e #bd1f01 #94a4a2 #832db6 #a96b59 #e76300 #b9ac70 #717581 #92dadd".split()  # noqa: SIM905
-COLOURS, MARKERS, LINES = np.array(_TEN * 2), np.repeat(["o", "^"], 10), np.repeat(["-", "--"], 10)
 # Inches: titles and scale of the rows of cells, what surrounds the cells, the gaps between them.
 _TITLES, _MARGIN, _ACROSS, _DOWN = 1.6, 0.12, 0.1, 0.16
 
@@ -82,40 +77,3 @@ def stacked(rows: Sequence[Row]) -> Figure:
     for row, places in zip(rows, axes, strict=True):
         row.draw(places)
     return figure
-
-
-def pictures(originals: NDArray, rebuilt: NDArray) -> tuple[NDArray, NDArray]:
-    """Give images as imshow takes them: three or four colours within [0, 1], anything else in grays."""
-    if originals.shape[-1] not in (3, 4):
-        return tiled(originals), tiled(rebuilt)
-    low, high = range_of(originals, 0.0, 1.0)
-    if originals.dtype.kind in "iu":
-        high = float(np.iinfo(originals.dtype).max)
-    return np.clip((originals - low) / (high - low), 0, 1), np.clip((rebuilt - low) / (high - low), 0, 1)
-
-
-def tiled(maps: NDArray) -> NDArray:
-    """Put the channels of (n, h, w, channels) side by side in a near-square grid, with gaps of NaN."""
-    n, height, width, channels = maps.shape
-    across = math.ceil(math.sqrt(channels))
-    down = math.ceil(channels / across)
-    tiles = np.full((n, down * across, height + 1, width + 1), np.nan)
-    tiles[:, :channels, :height, :width] = np.moveaxis(maps, -1, 1)
-    grid = tiles.reshape(n, down, across, height + 1, width + 1).swapaxes(2, 3)
-    return grid.reshape(n, down * (height + 1), across * (width + 1))[:, :-1, :-1]
-
-
-def range_of(*values: ArrayLike) -> tuple[float, float]:
-    """Give the smallest and the largest number of some arrays."""
-    return min(float(np.nanmin(value)) for value in values), max(float(np.nanmax(value)) for value in values)
-
-
-def size_of(shape: Sequence[int]) -> str:
-    """Say the shape of an image, without a channel that is the only one."""
-    return " x ".join(map(str, shape if shape[-1] > 1 else shape[:-1]))
-
-
-def image_shape(schema: Schema) -> tuple[int, ...] | None:
-    """Give height, width and channels of rows; None if they are no images."""
-    shape = schema.layout if len(schema.layout) == 3 else (*schema.row_shape, 1)[:3]
-    return tuple(shape) if len(shape) == 3 else None

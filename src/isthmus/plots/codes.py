@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 from sklearn.utils.validation import check_is_fitted
 
+from isthmus.colours import COLOURS, LINES, MARKERS
 from isthmus.errors import DataError, require
-from isthmus.plots.cells import COLOURS, LINES, MARKERS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

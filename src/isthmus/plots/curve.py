@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.colours import COLOURS
 from isthmus.errors import require
-from isthmus.plots.cells import COLOURS, range_of
+from isthmus.pictures import range_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

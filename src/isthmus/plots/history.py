@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from isthmus.colours import COLOURS
 from isthmus.errors import DataError, require
-from isthmus.plots.cells import COLOURS, range_of
+from isthmus.pictures import range_of
 from isthmus.records import Epoch
 
 if TYPE_CHECKING:

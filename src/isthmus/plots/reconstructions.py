@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from isthmus.colours import COLOURS
 from isthmus.errors import ParameterError
 from isthmus.params import Number
-from isthmus.plots.cells import COLOURS, Row, image_shape, pictures, range_of, size_of, stacked, tiled
+from isthmus.pictures import pictures, range_of, size_of, tiled
+from isthmus.plots.cells import Row, stacked
 from isthmus.sources import ArrayRows, head_of, is_source, opened
 from isthmus.validation import checked_rows
 
@@ -68,7 +70,7 @@ def plot_reconstructions(model: BaseAutoencoder, X: Any, n: int = 10) -> Figure:
 def _data_rows(model: BaseAutoencoder, originals: NDArray, rebuilt: NDArray) -> tuple[Row, Row]:
     """Give the originals and the reconstructions on their common scale."""
     schema, scaling = model.schema_, model.scaling_
-    shape = image_shape(schema)
+    shape = schema.image_shape
     if shape is not None:
         size = size_of(shape)
         originals, rebuilt = pictures(originals.reshape(-1, *shape), rebuilt.reshape(-1, *shape))

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from sklearn.utils.validation import check_is_fitted
 
+from isthmus.colours import COLOURS
 from isthmus.errors import DataError, ParameterError, require
 from isthmus.params import Number
-from isthmus.plots.cells import COLOURS, Row, image_shape, pictures, range_of, stacked
+from isthmus.pictures import pictures, range_of
+from isthmus.plots.cells import Row, stacked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +62,7 @@ def plot_manifold(model: BaseAutoencoder, n: int = 20) -> Figure:
     _check_count("plot_manifold", n)
     if not hasattr(model, "posterior"):
         raise ParameterError(f"plot_manifold: the model must be a VariationalAutoencoder; got {type(model).__name__}")
-    shape = image_shape(model.schema_)
+    shape = model.schema_.image_shape
     if math.prod(model.code_shape_) != 2 or shape is None:
         found = f"code {model.code_shape_}, rows {model.schema_.row_shape}"
         raise DataError(f"plot_manifold needs a code of 2 numbers and rows that are images; got {found}")
@@ -113,7 +115,7 @@ def plot_traversals(model: BaseAutoencoder, X: Any, steps: int = 9) -> Figure:
     check_is_fitted(model)
     _check_count("plot_traversals", steps)
     codes = np.asarray(model.transform(X), dtype=np.float64)
-    middle, shape = np.median(codes, axis=0), image_shape(model.schema_)
+    middle, shape = np.median(codes, axis=0), model.schema_.image_shape
     moved = np.argsort(-_spread(model, codes), kind="stable")[:_MOST_ROWS]
     ways = []
     for number in moved:
