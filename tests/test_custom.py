@@ -34,6 +34,11 @@ class PixelDecoder(nn.Sequential):
         super().__init__(nn.Linear(4, 3 * 6 * 5), nn.Unflatten(1, (3, 6, 5)))
 
 
+class MeanAndLogVariance(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Linear(12, 6))
+
+
 class Positions(nn.Linear):
     def __init__(self):
         super().__init__(12, 3)
@@ -98,6 +103,23 @@ def test_images_come_with_their_channels_first(colours):
     expected = model.encoder_(scaled.permute(0, 3, 1, 2)).detach()
     np.testing.assert_allclose(model.transform(colours), expected, atol=1e-6)
     assert model.reconstruct(colours).shape == colours.shape
+
+
+def test_a_variational_model_takes_an_encoder_that_gives_means_and_log_variances(rows, tmp_path):
+    network = Custom(MeanAndLogVariance, Decoder)
+    model = isthmus.VariationalAutoencoder(3, network=network, beta=0.1, max_epochs=3, random_state=0).fit(rows)
+    scaled = model.scaling_.apply(torch.from_numpy(rows))
+    mean, log_variance = model.encoder_(scaled).detach().chunk(2, dim=1)
+    np.testing.assert_allclose(model.posterior(rows).mean, mean, atol=1e-6)
+    np.testing.assert_allclose(model.posterior(rows).scale, (log_variance / 2).exp(), atol=1e-6)
+    model.save(tmp_path / "own.safetensors")
+    loaded = isthmus.load(tmp_path / "own.safetensors", classes=[MeanAndLogVariance, Decoder])
+    np.testing.assert_array_equal(loaded.sample(2, random_state=0), model.sample(2, random_state=0))
+
+
+def test_an_encoder_without_log_variances_is_refused_by_a_variational_model(rows):
+    with pytest.raises(ParameterError, match="mean and a log-variance.*got 3 numbers"):
+        isthmus.VariationalAutoencoder(3, network=Custom(Encoder, Decoder)).fit(rows)
 
 
 @pytest.mark.parametrize(("shape", "layout"), [(None, (30,)), ((6, 5), (6, 5, 1)), ((2, 5, 3), (2, 5, 3))])

@@ -130,6 +130,29 @@ def test_variations_work_with_convolutions(model, tmp_path):
     np.testing.assert_array_equal(isthmus.load(tmp_path / "model.safetensors").transform(test), fitted.transform(test))
 
 
+def test_all_kinds_of_parts_combine_in_one_line_and_go_through_a_file(tmp_path):
+    train, test = train_test_split(DATA["digits"]()[:300], test_size=0.3, random_state=0)
+    model = isthmus.Autoencoder(
+        8,
+        network=parts.Convolutional((8, 4)),
+        bottleneck=parts.Gaussian(),
+        corruption=parts.Masking(0.1),
+        penalties=(parts.Divergence(parts.Ramp(0.0, 0.1)), parts.L1(parts.Exponential(0.1, 0.01))),
+        reconstruction="bernoulli",
+        learning_rate=0.01,
+        max_epochs=30,
+        batch_size=16,
+        random_state=0,
+    ).fit(train)
+    assert set(model.history_[-1].losses) == {"reconstruction", "divergence", "l1"}
+    assert model.history_[-1].denoising_loss > model.history_[-1].validation_losses["reconstruction"]
+    assert model.score(test) > 0.1
+    model.save(tmp_path / "model.safetensors")
+    loaded = isthmus.load(tmp_path / "model.safetensors")
+    assert repr(loaded) == repr(model)
+    np.testing.assert_array_equal(loaded.reconstruct(test), model.reconstruct(test))
+
+
 @pytest.mark.parametrize(
     ("network", "size", "method"),
     [

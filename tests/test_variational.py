@@ -1,14 +1,21 @@
 """The variational autoencoder's likelihoods against probabilistic PCA, and its behaviour (evidence.py too)."""
 
+import warnings
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_breast_cancer
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
 
 import isthmus
 from isthmus.errors import CollapseWarning, ParameterError
+from isthmus.module import AutoencoderModule
 from isthmus.parts import GaussianLikelihood
+from isthmus.records import Batch
 
 K, COLUMNS, NOISE = 2, 5, 0.5
 
@@ -80,11 +87,50 @@ def nearest(rows, others):
     return float(np.median(NearestNeighbors(n_neighbors=1).fit(others).kneighbors(rows)[0]))
 
 
-def test_samples_lie_as_near_to_held_out_rows_as_rows_do():
-    X = isthmus.datasets.load_digits()[0].reshape(-1, 64) / np.float32(255)
-    train, test = X[:1200], X[1200:]
-    model = isthmus.VariationalAutoencoder(10, reconstruction="bernoulli", max_epochs=100, random_state=0).fit(train)
-    own = nearest(train[:597], test)
-    assert nearest(model.sample(597, random_state=0), test) == pytest.approx(own, rel=0.3)
-    shuffled = np.random.default_rng(0).permuted(train[:597], axis=0)
+@pytest.mark.parametrize(
+    ("X", "settings"),
+    [
+        (isthmus.datasets.load_digits()[0].reshape(-1, 64) / np.float32(255), {"reconstruction": "bernoulli"}),
+        (StandardScaler().fit_transform(load_breast_cancer().data), {"learning_rate": 5e-3}),
+    ],
+    ids=["digits", "table"],
+)
+def test_samples_lie_as_near_to_held_out_rows_as_rows_do(X, settings):
+    half = len(X) // 3
+    train, test = X[: 2 * half], X[2 * half :]
+    model = isthmus.VariationalAutoencoder(10, max_epochs=60, random_state=0, **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollapseWarning)
+        model.fit(train)
+    own = nearest(train[:half], test)
+    assert nearest(model.sample(half, random_state=0), test) == pytest.approx(own, rel=0.3)
+    shuffled = np.random.default_rng(0).permuted(train[:half], axis=0)
     assert nearest(shuffled, test) > 1.3 * own
+
+
+def test_free_bits_keep_numbers_of_the_code_alive(rows):
+    settings = {"code_size": 4, "hidden": (8,), "beta": 20.0, "max_epochs": 40, "random_state": 0}
+    with pytest.warns(CollapseWarning):
+        collapsed = isthmus.VariationalAutoencoder(**settings).fit(rows)
+    alive = isthmus.VariationalAutoencoder(free_bits=0.3, **settings).fit(rows)
+    assert collapsed.kl_per_unit_.max() < 0.02
+    assert alive.kl_per_unit_.min() > 0.1
+
+
+def test_warm_up_starts_without_the_divergence_and_ends_with_all_of_it(rows):
+    settings = {"code_size": 2, "hidden": (8,), "max_epochs": 10, "validation_fraction": 0.0, "random_state": 0}
+    model = isthmus.VariationalAutoencoder(warmup=0.5, **settings).fit(rows)
+    assert model.history_[0].losses["divergence"] < 0.2 * model.kl_per_unit_.sum()
+    assert model.history_[-1].losses["divergence"] == pytest.approx(model.kl_per_unit_.sum(), rel=0.1)
+
+
+def test_the_importance_weighted_loss_is_the_likelihood_where_the_posterior_is_exact(linear_gaussian, rows):
+    model, truth = linear_gaussian
+    module = AutoencoderModule(replace(model.module_.recipe, n_importance=5), model.schema_).materialise(
+        torch.Generator()
+    )
+    module.load_state_dict(model.module_.state_dict())
+    batch = Batch(torch.from_numpy(rows).float())
+    losses, _ = module.losses(batch, batch.rows, 1.0, torch.Generator().manual_seed(0), training=True)
+    expected = -float(truth.log_prob(torch.from_numpy(rows)).mean())
+    assert losses["bound"].item() == pytest.approx(expected, abs=1e-3)

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from isthmus.errors import ParameterError
 from isthmus.params import Either, Flag, Number, PartOf, param, part
 from isthmus.parts.schedules import Ramp, value_at
 from isthmus.records import Latent, NormalLatent
@@ -40,6 +41,11 @@ class Gaussian:
 
     def __call__(self, features: Tensor, progress: float = 1.0, generator: Generator | None = None) -> Latent:
         """Split the features into mean and log-scale; draw if there is a generator."""
+        if features.shape[1] % 2:
+            raise ParameterError(
+                "Gaussian needs an encoder that gives a mean and a log-variance for each number of the code; "
+                f"got {features.shape[1]} numbers or channels, which is odd"
+            )
         mean, log_variance = features.chunk(2, dim=1)
         log_scale = log_variance / 2
         if generator is None:

@@ -17,7 +17,8 @@ class Custom:
     """Encoder and decoder of classes of your own, each made without arguments.
 
     The encoder gets ``(n, columns)`` or, with ``image_shape``, ``(n, channels, height, width)``, scaled; the
-    decoder answers in that shape. A saved model names the classes; ``load(path, classes=[...])`` brings them.
+    decoder answers in that shape. Before a `Gaussian` bottleneck the encoder gives twice as many numbers, all means and
+    then all log-variances. A saved model names the classes; ``load(path, classes=[...])`` brings them.
 
     Examples
     --------
