@@ -41,6 +41,7 @@ LAYERS = (
     "weighting",
     "engines.*",
     "training",
+    "reference",
     "persistence",
     "saving",
     "checkpoints",
@@ -53,6 +54,7 @@ LAYERS = (
     "evidence",
     "variational",
     "loading",
+    "health.*",
     "selection.*",
     "plots.*",
     "cli.*",
@@ -159,7 +161,7 @@ def test_what_must_answer_at_once_imports_nothing_heavy(module):
 
 
 def test_every_public_name_is_there():
-    for name in [*isthmus.__all__, "datasets", "metrics", "parts", "plots", "selection"]:
+    for name in [*isthmus.__all__, "datasets", "health", "metrics", "parts", "plots", "selection"]:
         assert name in dir(isthmus)
         assert getattr(isthmus, name).__name__.rpartition(".")[2] == name
     with pytest.raises(AttributeError, match="quantum"):

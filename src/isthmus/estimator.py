@@ -27,10 +27,11 @@ from isthmus.module import AutoencoderModule
 from isthmus.params import check
 from isthmus.persistence import write
 from isthmus.recipe import Recipe
-from isthmus.records import Epoch, Facts, Schema
+from isthmus.records import Epoch, Facts, Reference, Schema
+from isthmus.reference import reference_of
 from isthmus.rows import Rows
 from isthmus.saving import saved_of
-from isthmus.scaling import Scaling, learn_scaling
+from isthmus.scaling import Scaling, learn_scaling, widened
 from isthmus.sources.iterables import gathered, is_batches
 from isthmus.sources.shuffling import split
 from isthmus.summary import summary_of
@@ -47,6 +48,7 @@ class BaseAutoencoder(
     history_: list[Epoch]
     module_: AutoencoderModule
     scaling_: Scaling
+    reference_: Reference
 
     _arrays: ClassVar[dict[str, tuple[str, ...]]] = {}
 
@@ -181,7 +183,8 @@ class BaseAutoencoder(
             state.history = self.history_
         every = np.arange(source.pieces.count)
         weights = training_weights(sample_weight, source, every)
-        rows = Rows(source, self.schema_, self.scaling_, device_of(self.device), source.missing, weights)
+        scaling = widened(self.scaling_, source)
+        rows = Rows(source, self.schema_, scaling, device_of(self.device), source.missing, weights)
         return Trainer(module, self, rows, every, np.arange(0), state, "constant")
 
     def _random(self) -> np.random.RandomState:
@@ -195,6 +198,7 @@ class BaseAutoencoder(
     def _finish(self, trainer: Trainer) -> Self:
         self.module_ = trainer.module.eval()
         self.scaling_ = trainer.rows.scaling
+        self.reference_ = reference_of(trainer)
         self.history_ = trainer.state.history
         self.n_iter_ = len(self.history_)
         self._held_out = trainer.rows.source.pieces.rows_or_ranges(trainer.validation)

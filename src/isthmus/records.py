@@ -238,6 +238,29 @@ class Schema:
         return tuple(shape) if len(shape) == 3 else None
 
 
+@dataclass(frozen=True)
+class Reference:
+    """How well rows were rebuilt at the end of training: what later rows are held against.
+
+    Attributes
+    ----------
+    held_out : bool
+        Whether the rows were held out; without such rows some of the training rows are measured.
+    rows : int
+        How many were measured.
+    error, deviation : float
+        Mean over rows, and standard deviation, of the squared error per cell, in the scaled units of training.
+    unusual : float
+        The error that 1 % of the rows exceed.
+    """
+
+    held_out: bool
+    rows: int
+    error: float
+    deviation: float
+    unusual: float
+
+
 @dataclass
 class Best:
     """The best epoch of a run so far."""

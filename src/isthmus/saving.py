@@ -13,7 +13,7 @@ from isthmus.errors import ModelFileError
 from isthmus.module import AutoencoderModule
 from isthmus.params import check
 from isthmus.persistence import Saved, shaped
-from isthmus.records import Epoch, Facts, Schema
+from isthmus.records import Epoch, Facts, Reference, Schema
 from isthmus.scaling import Scaling
 
 
@@ -28,6 +28,7 @@ def saved_of(model: Any) -> Saved:
         "n_features_in": model.n_features_in_,
         "feature_names_in": [str(name) for name in getattr(model, "feature_names_in_", [])],
         "history": [asdict(epoch) for epoch in model.history_],
+        "reference": asdict(model.reference_),
     }
     tensors = {f"module.{name}": value for name, value in model.module_.state_dict().items()}
     tensors |= {f"array.{name}": torch.from_numpy(np.array(getattr(model, name))) for name in model._arrays}
@@ -35,6 +36,7 @@ def saved_of(model: Any) -> Saved:
         "offset": scaling.offset,
         "scale": scaling.scale,
         "centre": scaling.centre,
+        "ranges": scaling.ranges,
         "held_out": torch.from_numpy(model._held_out),
     }
     return Saved(type(model).__name__, model.get_params(deep=False), fitted, tensors)
@@ -46,8 +48,8 @@ def restore(model: Any, saved: Saved) -> None:
     tensors, fitted = dict(saved.tensors), saved.fitted
     row_shape, names = tuple(fitted["row_shape"]), [str(name) for name in fitted["feature_names_in"]]
     low, high = float(fitted["low"]), float(fitted["high"])
-    offset, scale, centre = (tensors.pop(name) for name in ("offset", "scale", "centre"))
-    model.scaling_ = Scaling(offset, scale, low, high, centre)
+    offset, scale, centre, ranges = (tensors.pop(name) for name in ("offset", "scale", "centre", "ranges"))
+    model.scaling_ = Scaling(offset, scale, low, high, centre, ranges)
     held_out = tensors.pop("held_out")
     model._held_out = shaped("held_out", held_out, torch.int64, (len(held_out), 2)[: held_out.ndim]).numpy()
     arrays = {name: tensors.pop(f"array.{name}") for name in model._arrays}
@@ -64,6 +66,7 @@ def restore(model: Any, saved: Saved) -> None:
         shape = tuple(sizes[size] for size in model._arrays[name])
         setattr(model, name, shaped(name, value, torch.float64, shape).numpy())
     model.history_ = [Epoch(**epoch) for epoch in fitted["history"]]
+    model.reference_ = Reference(**fitted["reference"])
     model.n_iter_, model.n_features_in_ = len(model.history_), facts.columns
     if names:
         model.feature_names_in_ = np.array(names, dtype=object)

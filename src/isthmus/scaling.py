@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -35,6 +35,9 @@ class Scaling:
         The range of the scaled training rows.
     centre : Tensor of float64
         What stands for a missing cell: the mean of its column, scaled. One number, or one for each column.
+    ranges : Tensor of float64 of shape (2, 1) or (2, columns)
+        Smallest and largest training cell in the units of X: of each column, or where one number scales all of
+        them, of all; empty if it is not known.
     """
 
     offset: Tensor
@@ -42,6 +45,7 @@ class Scaling:
     low: float
     high: float
     centre: Tensor = field(default_factory=lambda: torch.zeros(1).double())
+    ranges: Tensor = field(default_factory=lambda: torch.zeros(2, 0).double())
 
     @cached_property
     def _moves(self) -> bool:
@@ -70,6 +74,8 @@ class Scaling:
                 raise ModelFileError(
                     f"its tensor {name} is {value.dtype} {tuple(value.shape)}, not float64 ({columns},)"
                 )
+        if self.ranges.dtype != torch.float64 or self.ranges.shape not in ((2, 0), (2, 1), (2, columns)):
+            raise ModelFileError(f"its tensor ranges is {self.ranges.dtype} {tuple(self.ranges.shape)}")
         finite = all(value.isfinite().all() for value in (self.offset, self.scale, self.centre))
         if not (finite and self.scale.all()):
             raise ModelFileError("its scaling divides by zero or is not finite")
@@ -130,7 +136,23 @@ def learn_scaling(source: Source, pieces: NDArray, how: str, weights: NDArray | 
     offset, scale = offset.astype(np.float64), np.where(scale == 0, 1, scale).astype(np.float64)
     scaled_low, scaled_high = ((low - offset) / scale).min(), ((high - offset) / scale).max()
     centre = torch.from_numpy((facts.mean - offset) / scale)
-    return Scaling(torch.from_numpy(offset), torch.from_numpy(scale), float(scaled_low), float(scaled_high), centre)
+    ranges = _ranges(low, high, by_column=scale.size > 1)
+    moved = (torch.from_numpy(offset), torch.from_numpy(scale))
+    return Scaling(*moved, float(scaled_low), float(scaled_high), centre, ranges)
+
+
+def widened(scaling: Scaling, source: Source) -> Scaling:
+    """Let the ranges of a scaling take in more rows; how it scales stays."""
+    facts = Columns(source, np.arange(source.pieces.count), "none", None)
+    low, high = scaling.ranges
+    own = _ranges(facts.low, facts.high, by_column=len(low) > 1)
+    return replace(scaling, ranges=torch.stack([torch.fmin(low, own[0]), torch.fmax(high, own[1])]))
+
+
+def _ranges(low: NDArray, high: NDArray, *, by_column: bool) -> Tensor:
+    if not by_column:
+        low, high = np.nanmin(low, keepdims=True), np.nanmax(high, keepdims=True)
+    return torch.from_numpy(np.stack([low, high]))
 
 
 class Columns:

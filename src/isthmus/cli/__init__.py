@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Never
 
 from isthmus import __version__
-from isthmus.cli import choose, train, use
+from isthmus.cli import choose, doctor, train, use
 from isthmus.errors import CommandLineError, MissingExtraError
 
 
@@ -28,6 +28,7 @@ def parser() -> ArgumentParser:
     train.add_to(commands)
     choose.add_to(commands)
     use.add_to(commands)
+    doctor.add_to(commands)
     return top
 
 

@@ -12,6 +12,7 @@ from isthmus.metrics.units import (
     activation_frequencies,
     active_units,
     dead_fraction,
+    dead_units,
     kl_per_unit,
     mean_active_units,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "active_units",
     "continuity",
     "dead_fraction",
+    "dead_units",
     "explained_variance",
     "explained_variance_of",
     "importance_order",

@@ -101,6 +101,35 @@ def mean_active_units(codes: ArrayLike) -> float:
     return float(np.count_nonzero(numbers("codes", codes), axis=1).mean())
 
 
+def dead_units(codes: ArrayLike) -> NDArray:
+    """Which units of a code are the same for every row, zero as a rule.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n, units)
+        Codes of rows.
+
+    Returns
+    -------
+    ndarray of bool of shape (units,)
+        Units that differ by no more than rounding are the same.
+
+    Raises
+    ------
+    DataError
+        If ``codes`` are not rows of finite numbers.
+
+    Examples
+    --------
+    >>> from isthmus.metrics import dead_units
+    >>> dead_units([[0.0, 1.0], [0.0, 2.0]])
+    array([ True, False])
+    """
+    flat = numbers("codes", codes)
+    rounding = 4 * np.finfo(flat.dtype).eps if flat.dtype.kind == "f" else 0
+    return np.ptp(flat, axis=0) <= rounding * np.abs(flat).max(axis=0)
+
+
 def dead_fraction(codes: ArrayLike) -> float:
     """Share of the units that are the same for every row, zero as a rule.
 
@@ -125,7 +154,7 @@ def dead_fraction(codes: ArrayLike) -> float:
     >>> dead_fraction([[0.0, 1.0], [0.0, 2.0]])
     0.5
     """
-    return float((np.ptp(numbers("codes", codes), axis=0) == 0).mean())
+    return float(dead_units(codes).mean())
 
 
 def kl_per_unit(mean: ArrayLike, scale: ArrayLike) -> NDArray:
