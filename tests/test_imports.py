@@ -44,6 +44,7 @@ LAYERS = (
     "reference",
     "persistence",
     "saving",
+    "exporting.*",
     "checkpoints",
     "estimator",
     "linear",

@@ -38,18 +38,19 @@ class Codec:
 
     def encoded(self, source: Iterable[NDArray]) -> Iterator[NDArray]:
         """Yield the codes of rows, float32 of shape (n, numbers in a code), batch by batch."""
-        return map(self._encode, self._batches(source))
+        return map(self._encode, self.batches(source))
 
     def decoded(self, codes: NDArray) -> Iterator[NDArray]:
         """Yield the rows that codes stand for, float32 of shape (n, *row_shape), batch by batch."""
-        return map(self._decode, self._batches([codes]))
+        return map(self._decode, self.batches([codes]))
 
     def rebuilt(self, source: Iterable[NDArray]) -> Iterator[tuple[NDArray, NDArray]]:
         """Yield batches of rows, each with its reconstruction."""
-        for batch in self._batches(source):
+        for batch in self.batches(source):
             yield batch, self._decode(self._encode(batch))
 
-    def _batches(self, source: Iterable[NDArray]) -> Iterator[NDArray]:
+    def batches(self, source: Iterable[NDArray]) -> Iterator[NDArray]:
+        """Yield rows as many at a time as go through the network at once."""
         size = predictions_size(self.module.schema)
         for block in source:
             for start in range(0, len(block), size):
@@ -64,7 +65,7 @@ class Codec:
         return self.rows_of(tensor_of(batch).to(self.device)).cpu().numpy()
 
     def codes_of(self, rows: Tensor, *, gaps: bool = False) -> Tensor:
-        """Give the codes of a batch of rows, as tensors; without missing cells it can be traced."""
+        """Give the codes of a batch of rows, as tensors; it can be traced."""
         batch = batch_of(rows, self.module.schema, self.scaling, gaps=gaps)
         codes = self.module.encode(batch.rows, batch.present)
         flat = channels_last(codes, (math.prod(self.module.code_shape),))

@@ -24,6 +24,10 @@ class CommandLineError(IsthmusError):
     """A command line with an unknown command, a missing argument or an unknown flag."""
 
 
+class ExportError(IsthmusError):
+    """A model that another runtime cannot run, or runs with other answers."""
+
+
 class DivergedError(IsthmusError, ArithmeticError):
     """Training met a loss that is not a finite number."""
 

@@ -57,7 +57,7 @@ def write(saved: Saved, path: Path, *, overwrite: bool) -> None:
         "class": saved.name,
         "parameters": {name: encoded(value) for name, value in saved.parameters.items()},
         "fitted": saved.fitted,
-        "versions": _versions(),
+        "versions": versions(),
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in saved.tensors.items()}
     with replaced(path, overwrite=overwrite) as temporary:
@@ -118,7 +118,8 @@ def _header(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
     return dict(header)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Give the versions of what makes and reads models."""
     return {
         "isthmus": __version__,
         "torch": str(torch.__version__),

@@ -88,13 +88,15 @@ class Scaling:
         return Scaling(offset[columns], scale[columns], self.low, self.high)
 
     def filled(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Put the centre where scaled rows have no cell; give what is there as ones and zeros, None if all is."""
+        """Put the centre where scaled rows have no cell; give what is there as ones and zeros, None if all is.
+
+        Which cells are missing is not known where it is traced: it then never gives None.
+        """
         missing = rows.isnan()
-        if not missing.any():
+        if not (torch.compiler.is_compiling() or missing.any()):
             return rows, None
-        shape = rows.shape
-        flat = torch.where(missing.reshape(len(rows), -1), self.centre.to(rows), rows.reshape(len(rows), -1))
-        return flat.reshape(shape), (~missing).to(rows)
+        flat = torch.where(missing.flatten(1), self.centre.to(rows), rows.flatten(1))
+        return flat.reshape(rows.shape), (~missing).to(rows)
 
     def undo(self, rows: Tensor) -> Tensor:
         """Give flat scaled rows back in the units of the data, float32."""

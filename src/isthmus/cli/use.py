@@ -63,13 +63,13 @@ def _add_output(parser: ArgumentParser, suffixes: str) -> None:
 
 def summary(model: Path) -> None:
     """Print layers, output shapes and parameter counts of a model."""
-    print(_load(model).summary())
+    print(load_model(model).summary())
 
 
 def encode(model: Path, data: str, *, out: Path, overwrite: bool) -> None:
     """Write the codes of rows."""
     _check_free(out, overwrite)
-    estimator = _load(model)
+    estimator = load_model(model)
     names = [str(name) for name in estimator.get_feature_names_out()]
     source = _checked(estimator, data)
     write_blocks(estimator._codec().encoded(source), len(source), names, out, overwrite)
@@ -78,7 +78,7 @@ def encode(model: Path, data: str, *, out: Path, overwrite: bool) -> None:
 def decode(model: Path, codes: str, *, out: Path, overwrite: bool) -> None:
     """Write the rows that codes stand for."""
     _check_free(out, overwrite)
-    estimator = _load(model)
+    estimator = load_model(model)
     from isthmus.datasets import read
 
     rows = estimator.inverse_transform(read(codes))
@@ -88,7 +88,7 @@ def decode(model: Path, codes: str, *, out: Path, overwrite: bool) -> None:
 def reconstruct(model: Path, data: str, *, out: Path, overwrite: bool) -> None:
     """Write rows as the model rebuilds them."""
     _check_free(out, overwrite)
-    estimator = _load(model)
+    estimator = load_model(model)
     source = _checked(estimator, data)
     rebuilt = (rows for _, rows in estimator._codec().rebuilt(source))
     write_blocks(rebuilt, len(source), _column_names(estimator), out, overwrite)
@@ -98,7 +98,7 @@ def evaluate(model: Path, data: str) -> None:
     """Print how well a model rebuilds rows."""
     import numpy as np
 
-    estimator, rows = _load(model), rows_of(data)
+    estimator, rows = load_model(model), rows_of(data)
     errors = estimator.reconstruction_error(rows)
     lines = {
         "rows": f"{len(errors):,}",
@@ -116,7 +116,7 @@ def plot(model: Path, data: str | None, *, out: Path, kind: str, n: int, overwri
     from isthmus.errors import DataError
 
     _check_free(out, overwrite, (".png", ".pdf", ".svg"))
-    estimator = _load(model)
+    estimator = load_model(model)
     if data is None and kind not in ("history", "manifold"):
         raise DataError(f"plot --kind {kind} needs rows: isthmus plot MODEL DATA -o FILE")
     from isthmus import plots
@@ -149,7 +149,8 @@ def _checked(estimator: BaseAutoencoder, data: str) -> Source:
     return checked_source(estimator, rows_of(data), reset=False)
 
 
-def _load(model: Path) -> BaseAutoencoder:
+def load_model(model: Path) -> BaseAutoencoder:
+    """Load a model."""
     from isthmus import load
 
     return load(model)

@@ -82,6 +82,16 @@ class TopK:
         kept = torch.zeros_like(flat).scatter(1, places, functional.relu(values))
         return Latent(kept.reshape(features.shape), features)
 
+    def margin(self, features: Tensor) -> Tensor:
+        """Tell how far each row is from a tie between the last that is kept and the next, over the range of all."""
+        flat = features.flatten(1)
+        count = min(max(1, round(value_at(self.n_active, 1.0))), flat.shape[1])
+        if count == flat.shape[1]:
+            return torch.ones(len(flat))
+        last, following = functional.relu(flat.topk(count + 1, dim=1).values[:, -2:]).unbind(dim=1)
+        gap = (last - following) / (flat.max() - flat.min()).clamp_min(1e-30)
+        return torch.where(last > 0, gap, 1.0)
+
     def start_at(self, encoder: nn.Module, decoder: nn.Module, rows: Tensor) -> None:
         """Start one dense layer as the transpose of the decoder on centred rows, as Gao et al.: fewer units die."""
         down, up = _only_linear(encoder), _only_linear(decoder)

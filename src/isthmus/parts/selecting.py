@@ -100,3 +100,27 @@ class Selector(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """Take the selected columns."""
         return rows[:, self.support().to(rows.device)]
+
+    def plain(self) -> nn.Module:
+        """Give a module that takes the columns which are selected now, and can be traced."""
+        return Columns(self.support())
+
+
+class Columns(nn.Module):
+    """Takes columns of its input.
+
+    Parameters
+    ----------
+    columns : Tensor of int64 of shape (selected,)
+        Their numbers.
+    """
+
+    columns: Tensor
+
+    def __init__(self, columns: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("columns", columns)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Take the columns."""
+        return rows.index_select(1, self.columns)

@@ -24,6 +24,10 @@ class Stages(nn.Sequential):
     .. [1] Odena, Dumoulin & Olah, "Deconvolution and checkerboard artifacts", 2016, compare the two.
     """
 
+    def plain(self) -> nn.Sequential:
+        """Give the layers one after the other, in the steps that other runtimes know."""
+        return nn.Sequential(*self)
+
     def forward(self, values: Tensor) -> Tensor:
         """Run the layers."""
         layers = list(self)
