@@ -67,6 +67,7 @@ ILLEGAL = {
     "pretrain": (None, "yes", 2),
     "random_state": (-1, 2**32, 0.5, "seed"),
     "reconstruction": ("cosine", None, SquaredError, Point()),
+    "retries": (-1, 1.5, "many", True, None),
     "resume": (None, "yes", 2),
     "scaling": ("robust", None, 1),
     "schedule": ("step", None, 1),

@@ -135,6 +135,16 @@ def test_rows_that_cannot_be_used_are_one_sentence(text, words, capsys, tmp_path
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(("rate", "written"), [("1e20", False), ("1", True)], ids=["at once", "later"])
+def test_training_that_diverges_is_one_sentence_and_leaves_the_best_model(rate, written, capsys, tmp_path):
+    np.save(tmp_path / "rows.npy", np.random.RandomState(0).rand(120, 3) @ np.ones((3, 12)) / 3)
+    settings = ["--optimizer", "sgd", "--learning-rate", rate, "--schedule", "constant", "--hidden", "8"]
+    settings += ["--batch-size", "120", "--output-activation", "linear", "--max-epochs", "50", *QUICK[2:]]
+    shown = refused(capsys, "train", tmp_path / "rows.npy", "--code-size", 2, *settings, "--out", tmp_path / "out")
+    assert "training diverged in epoch" in shown
+    assert (tmp_path / "out" / "model.safetensors").exists() == written == ("best model" in shown)
+
+
 @pytest.mark.parametrize("text", ["a,b\n1,2\n", "a\n1\n2\n4\n"], ids=["one row", "one column"])
 def test_one_row_or_one_column_will_do(text, tmp_path):
     (tmp_path / "rows.csv").write_text(text)

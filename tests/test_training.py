@@ -2,27 +2,30 @@
 
 import copy
 import math
+import re
 import warnings
 
 import numpy as np
 import pytest
 import torch
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from torch import nn
 
 from isthmus import Autoencoder, DenseAutoencoder, SparseAutoencoder, VariationalAutoencoder
 from isthmus.callbacks import BestWeights, Watcher
 from isthmus.datasets import load_digits
+from isthmus.divergence import LossWatch, largest_activation
 from isthmus.errors import DivergedError
 from isthmus.hyperparameters import OPTIMIZERS, Training
 from isthmus.module import AutoencoderModule
 from isthmus.parts import Dense, GaussianNoise
 from isthmus.recipe import Recipe
-from isthmus.records import Schema
+from isthmus.records import Batch, Schema
 from isthmus.rows import Rows
 from isthmus.scaling import learn_scaling
 from isthmus.sources import ArrayRows
-from isthmus.training import Trainer, TrainingState, optimizer_for
+from isthmus.state import TrainingState
+from isthmus.training import Trainer, optimizer_for
 
 CPU = torch.device("cpu")
 RANDOM = np.random.RandomState(0)
@@ -343,8 +346,8 @@ def test_the_weights_with_the_lowest_validation_loss_are_restored(patience):
     losses = [epoch.validation_loss for epoch in trainer.state.history]
     assert losses[-1] > min(losses)
     assert loss_of(trainer.module, torch.from_numpy(X[20:40])) == pytest.approx(min(losses), rel=1e-5)
-    assert best.best.loss == min(losses)
-    assert losses[best.best.epoch - 1] == min(losses)
+    assert trainer.state.best.loss == min(losses)
+    assert losses[trainer.state.best.epoch - 1] == min(losses)
 
 
 def test_a_fitted_model_has_the_weights_with_the_lowest_validation_loss():
@@ -384,16 +387,84 @@ def test_without_held_out_rows_the_last_weights_stay():
 # ---------------------------------------------------------------- divergence and interruption
 
 
-@pytest.mark.parametrize("rate", [1e6, 1e20])
-def test_divergence_names_the_epoch_the_cause_and_the_way_out(rate):
-    settings = {"learning_rate": rate, "schedule": "constant", "output_activation": "linear", "random_state": 0}
+def diverging(**settings):
+    """A model whose training diverges, in the first epoch unless the settings say otherwise."""
+    settings = {"learning_rate": 1e6, "output_activation": "linear", "random_state": 0, **settings}
+    return DenseAutoencoder(2, optimizer="sgd", max_epochs=50, schedule="constant", **settings)
+
+
+def refusal(model, rows):
     with pytest.raises(DivergedError) as caught:
-        DenseAutoencoder(2, optimizer="sgd", max_epochs=50, **settings).fit(X)
-    message = str(caught.value)
-    assert message.startswith("training diverged in epoch 1: the loss is not finite")
-    for words in ("lower learning_rate", f"{rate:.3g}", "clip_gradient", "scaling"):
+        model.fit(rows)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("rate", [1e6, 1e20])
+def test_divergence_names_epoch_batch_layer_and_a_learning_rate_that_is_too_high(rate):
+    message = refusal(diverging(learning_rate=rate), X)
+    assert message.startswith("training diverged in epoch 1, batch 2 of 2: the loss is not finite; the largest")
+    assert re.search(r"largest activation is \S+ in (en|de)coder\.\d; ", message)
+    assert f"the likely cause is learning_rate={rate:.3g}, as scaled rows reach only" in message
+
+
+def test_divergence_names_data_that_are_too_large():
+    rows = (X * 1e30).astype(np.float32)
+    message = refusal(diverging(learning_rate=1e-3, scaling="none"), rows)
+    for words in ("epoch 1, batch 1 of 2", "as scaled rows reach 7.57e+29", "set scaling='standard'"):
         assert words in message
-    assert "\n" not in message
+
+
+def test_the_layer_is_the_first_whose_output_is_not_finite():
+    module = trainer_on(X).module
+    with torch.no_grad():
+        module.decoder[0].bias[0] = 3e38
+    batch = Batch(torch.from_numpy(X))
+    assert largest_activation(module, batch) == ("decoder.0", pytest.approx(3e38))
+    with torch.no_grad():
+        module.encoder[1].register_forward_hook(lambda layer, inputs, output: output * math.inf)
+    name, value = largest_activation(module, batch)
+    assert name in ("encoder.1", "encoder.2")
+    assert not math.isfinite(value)
+
+
+def test_weights_that_a_step_has_spoilt_are_named():
+    trainer = trainer_on(X, batch_size=40)
+    optimizer = trainer.optimizer
+
+    class Spoiling(Watcher):
+        def batch_ended(self, trainer, rows):
+            if trainer.state.step == 2:
+                trainer.module.encoder[0].weight.data[0, 0] = math.nan
+
+    trainer.callbacks = [Spoiling()]
+    with pytest.raises(
+        DivergedError, match=r"batch 3 of 3: .* the step before overflowed the weights encoder\.0\.weight"
+    ):
+        trainer.run()
+    assert optimizer is trainer.optimizer
+
+
+def test_gradients_whose_squares_overflow_are_found_though_the_loss_is_finite():
+    trainer = trainer_on((X * 1e14).astype(np.float32), batch_size=120)
+    with pytest.raises(DivergedError, match=r"the gradient reaches .* in .*, and its square is not finite"):
+        trainer.run()
+
+
+@pytest.mark.parametrize("every", [1, 50])
+def test_the_batch_is_found_however_seldom_losses_are_looked_at(every, monkeypatch):
+    trainer = trainer_on(X, batch_size=4)
+    module = trainer.module
+    monkeypatch.setattr(LossWatch, "__init__", lambda self, device: vars(self).update(_every=every, _waiting=[]))
+
+    class Spoiling(Watcher):
+        def batch_ended(self, trainer, rows):
+            if trainer.state.step == 17:
+                module.decoder[0].bias.data[0] = math.inf
+
+    trainer.callbacks = [Spoiling()]
+    with pytest.raises(DivergedError, match="epoch 1, batch 18 of 30: the loss is not finite"):
+        trainer.run()
 
 
 def test_divergence_names_a_later_epoch():
@@ -402,7 +473,7 @@ def test_divergence_names_a_later_epoch():
         trainer.run()
     epoch = len(trainer.state.history) + 1
     assert epoch > 1
-    assert f"in epoch {epoch}:" in str(caught.value)
+    assert f"in epoch {epoch}, batch 1 of 1:" in str(caught.value)
     assert all(math.isfinite(epoch.loss) for epoch in trainer.state.history)
 
 
@@ -411,11 +482,52 @@ def test_divergence_is_a_value_error_and_an_arithmetic_error():
     assert issubclass(DivergedError, ArithmeticError)
 
 
-def test_a_model_whose_training_diverged_is_not_fitted():
-    model = DenseAutoencoder(2, optimizer="sgd", learning_rate=1e20, random_state=0)
+def test_a_model_whose_training_diverged_at_once_is_not_fitted():
+    for model in (diverging(), diverging(learning_rate=1e-3).fit(X).set_params(learning_rate=1e20)):
+        refusal(model, X)
+        with pytest.raises(NotFittedError):
+            model.transform(X)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.25])
+def test_a_model_whose_training_diverged_later_has_its_best_weights(fraction):
+    settings = {"learning_rate": 1.0, "batch_size": 120, "validation_fraction": fraction, "hidden": (8,)}
+    model = diverging(**settings)
+    message = refusal(model, X)
+    assert ("held-out" in message) == bool(fraction)
+    assert 1 < model.n_iter_ == len(model.history_) < 50
+    first = diverging(**settings).set_params(max_epochs=1).fit(X)
+    np.testing.assert_allclose(model.transform(X), first.transform(X), rtol=1e-5)
+    if fraction:
+        error = model.reconstruction_error(X[model.held_out_]).mean() * 12
+        assert error == pytest.approx(min(epoch.monitored for epoch in model.history_), rel=1e-3)
+
+
+def test_a_partial_fit_that_diverges_changes_nothing():
+    model = diverging(learning_rate=1e-2).partial_fit(X)
+    codes = model.transform(X)
     with pytest.raises(DivergedError):
+        model.partial_fit(X * np.float32(1e25))
+    np.testing.assert_array_equal(model.transform(X), codes)
+    assert model.n_iter_ == 1
+    assert math.isfinite(model.partial_fit(X).history_[-1].loss)
+
+
+def test_a_run_that_diverges_goes_on_at_a_tenth_of_the_rate_if_asked():
+    model = diverging(learning_rate=1.0, batch_size=120, hidden=(8,), retries=1)
+    with pytest.warns(ConvergenceWarning, match=r"diverged in epoch .* with learning_rate=0\.1$"):
         model.fit(X)
-    assert not hasattr(model, "module_")
+    rates = [epoch.learning_rate for epoch in model.history_]
+    assert model.n_iter_ == 50
+    assert (rates[0], rates[-1]) == (1.0, 0.1)
+    assert sorted(rates, reverse=True) == rates
+    assert all(math.isfinite(epoch.loss) for epoch in model.history_)
+
+
+def test_retries_come_to_an_end():
+    with pytest.warns(ConvergenceWarning) as caught:
+        refusal(diverging(learning_rate=1e20, retries=2), X)
+    assert len(caught) == 2
 
 
 class Interrupting(Watcher):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from isthmus.records import Best, Epoch
+from isthmus.records import Epoch
 
 if TYPE_CHECKING:
     from isthmus.training import Trainer
@@ -52,31 +52,38 @@ class Watcher:
 class BestWeights(Watcher):
     """Keeps the weights of the epoch with the lowest held-out loss and puts them back at the end.
 
-    Without held-out rows the last weights stay. With ``patience`` it stops the run after that many epochs
-    without a better loss.
+    Without held-out rows the last weights stay, unless the run diverged: then the epoch with the lowest loss counts.
+    With ``patience`` it stops the run after that many epochs without a better loss.
     """
 
     def __init__(self, patience: int | None) -> None:
         self.patience = patience
-        self.best = Best()
+
+    def begin(self, trainer: Trainer) -> None:
+        """Keep the first weights for a run that diverges at once."""
+        if not trainer.state.best.weights:
+            trainer.state.best.weights = _copies(trainer)
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> bool:
         """Keep the weights if they are the best so far."""
-        if epoch.monitored < self.best.loss:
-            weights = {}
-            if epoch.validation_loss is not None:
-                weights = {name: value.clone() for name, value in trainer.module.state_dict().items()}
-            self.best = Best(epoch.monitored, epoch.epoch, weights)
-        return self.stops(epoch.epoch)
+        best = trainer.state.best
+        if epoch.monitored < best.loss:
+            best.loss, best.epoch, best.weights = epoch.monitored, epoch.epoch, _copies(trainer)
+        return self.stops(trainer)
 
-    def stops(self, epoch: int) -> bool:
-        """Whether the run has to end after an epoch, because no better one came for too long."""
-        return self.patience is not None and epoch - self.best.epoch >= self.patience
+    def stops(self, trainer: Trainer) -> bool:
+        """Whether the run has to end, because no better epoch came for too long."""
+        return self.patience is not None and len(trainer.state.history) - trainer.state.best.epoch >= self.patience
 
     def end(self, trainer: Trainer) -> None:
         """Put the best weights back."""
-        if self.best.weights:
-            trainer.module.load_state_dict(self.best.weights)
+        if trainer.state.best.epoch and (len(trainer.validation) or trainer.diverged is not None):
+            trainer.module.load_state_dict(trainer.state.best.weights)
+        trainer.state.best.weights = {}
+
+
+def _copies(trainer: Trainer) -> dict[str, Any]:
+    return {name: value.clone() for name, value in trainer.module.state_dict().items()}
 
 
 class Progress(Watcher):
@@ -109,7 +116,8 @@ class Progress(Watcher):
 
     def batch_ended(self, trainer: Trainer, rows: int) -> None:
         """Move the bar."""
-        self._bar.advance(self._task, rows)
+        done = len(trainer.state.history) * trainer.n_training
+        self._bar.update(self._task, completed=done + trainer.state.step * int(trainer.settings.batch_size))
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> bool:
         """Show the losses of the epoch."""

@@ -29,10 +29,11 @@ from isthmus.hyperparameters import Training
 from isthmus.persistence import encoded
 from isthmus.records import Best, Epoch
 from isthmus.sources.protocol import fingerprint
-from isthmus.training import Totals, Trainer
+from isthmus.state import Totals
+from isthmus.training import Trainer
 
 _KEPT = 2
-_FREE = ("checkpoint", "checkpoint_minutes", "device", "resume", "verbose")
+_FREE = ("checkpoint", "checkpoint_minutes", "device", "resume", "retries", "verbose")
 State = tuple[dict[str, Any], dict[str, Tensor]]
 
 
@@ -87,13 +88,14 @@ class Checkpoints(Watcher):
 
     def resume(self, trainer: Trainer, best: BestWeights) -> None:
         """Put a run where the checkpoint was, if there is one."""
-        self._best, self._rows = best, fingerprint(trainer.rows.source)
+        self._rows = fingerprint(trainer.rows.source)
         if self._found is None:
             return
         (header, tensors), self._found = self._found, None
         if header["rows"] != self._rows:
             raise DataError(f"the checkpoint in {self._folder} belongs to other rows than X; take another folder")
         state = trainer.state
+        state.retried = header["retried"]
         trainer.module.load_state_dict(_within(tensors, "module."))
         trainer.optimizer.load_state_dict(_optimizer_state(header["optimizer"], _within(tensors, "optimizer.")))
         state.generator.set_state(tensors["generator"])
@@ -103,8 +105,8 @@ class Checkpoints(Watcher):
         losses = {name: value.to(device) for name, value in _within(tensors, "losses.").items()}
         state.totals = Totals(losses, tensors["error"].to(device), header["measured_rows"], header["measured_cells"])
         weights = {name: value.to(device) for name, value in _within(tensors, "best.").items()}
-        best.best = Best(header["best_loss"], header["best_epoch"], weights)
-        state.stopped = bool(state.history) and best.stops(len(state.history))
+        state.best = Best(header["best_loss"], header["best_epoch"], weights)
+        state.stopped = bool(state.history) and best.stops(trainer)
 
     def batch_ended(self, trainer: Trainer, rows: int) -> None:
         """Write within an epoch if it is time."""
@@ -117,7 +119,7 @@ class Checkpoints(Watcher):
         return False
 
     def _write(self, trainer: Trainer) -> None:
-        state, best = trainer.state, self._best.best
+        state, best = trainer.state, trainer.state.best
         groups, tensors = _flat_optimizer(trainer.optimizer.state_dict())
         tensors |= {f"module.{name}": value for name, value in trainer.module.state_dict().items()}
         tensors |= {f"best.{name}": value for name, value in best.weights.items()}
@@ -130,6 +132,7 @@ class Checkpoints(Watcher):
             "shuffler": _json_random(state.epoch_began_with if state.step else state.shuffler.get_state()),
             "optimizer": groups,
             "step": state.step,
+            "retried": state.retried,
             "measured_rows": state.totals.rows,
             "measured_cells": state.totals.cells,
             "history": [asdict(epoch) for epoch in state.history],

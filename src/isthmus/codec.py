@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from isthmus.memory import portioned
 from isthmus.module import AutoencoderModule
 from isthmus.rows import batch_of, channels_first, channels_last, predictions_size, tensor_of
 from isthmus.scaling import Scaling
@@ -38,20 +39,19 @@ class Codec:
 
     def encoded(self, source: Iterable[NDArray]) -> Iterator[NDArray]:
         """Yield the codes of rows, float32 of shape (n, numbers in a code), batch by batch."""
-        return map(self._encode, self.batches(source))
+        return portioned(self.batches(source), self._encode)
 
     def decoded(self, codes: NDArray) -> Iterator[NDArray]:
         """Yield the rows that codes stand for, float32 of shape (n, *row_shape), batch by batch."""
-        return map(self._decode, self.batches([codes]))
+        return portioned(self.batches([codes]), self._decode)
 
     def rebuilt(self, source: Iterable[NDArray]) -> Iterator[tuple[NDArray, NDArray]]:
         """Yield batches of rows, each with its reconstruction."""
-        for batch in self.batches(source):
-            yield batch, self._decode(self._encode(batch))
+        return portioned(self.batches(source), lambda batch: (batch, self._decode(self._encode(batch))))
 
     def batches(self, source: Iterable[NDArray]) -> Iterator[NDArray]:
         """Yield rows as many at a time as go through the network at once."""
-        size = predictions_size(self.module.schema)
+        size = predictions_size(self.module.schema, self.module.widest)
         for block in source:
             for start in range(0, len(block), size):
                 yield block[start : start + size]

@@ -29,7 +29,15 @@ class ExportError(IsthmusError):
 
 
 class DivergedError(IsthmusError, ArithmeticError):
-    """Training met a loss that is not a finite number."""
+    """Training met numbers that are not finite; from the second epoch on the estimator has its best weights."""
+
+
+class NotEnoughMemoryError(IsthmusError, MemoryError):
+    """Not even one row fits into memory."""
+
+
+class HalvedBatchWarning(UserWarning):
+    """Rows do not fit into memory together; they are taken in parts."""
 
 
 class CheckpointWarning(UserWarning):

@@ -21,7 +21,7 @@ from isthmus.callbacks import BestWeights, Callback, Progress, ScikitLearnCallba
 from isthmus.checkpoints import Checkpoints, checkpointed
 from isthmus.codec import Codec
 from isthmus.devices import device_of
-from isthmus.errors import DataError
+from isthmus.errors import DataError, DivergedError
 from isthmus.exporting import BATCH_SIZES, Description, Exported, export
 from isthmus.hyperparameters import Training
 from isthmus.module import AutoencoderModule
@@ -36,8 +36,9 @@ from isthmus.scaling import Scaling, learn_scaling, widened
 from isthmus.sources.iterables import gathered, is_batches
 from isthmus.sources.protocol import head_of
 from isthmus.sources.shuffling import split
+from isthmus.state import TrainingState
 from isthmus.summary import summary_of
-from isthmus.training import Trainer, TrainingState
+from isthmus.training import Trainer
 from isthmus.validation import checked_codes, checked_source
 from isthmus.weighting import checked_weights, training_weights
 
@@ -97,7 +98,8 @@ class BaseAutoencoder(
         ValueError
             If X has infinite cells, no rows, or cells that are no numbers.
         DivergedError
-            If the loss stops being a finite number.
+            If numbers stop being finite. After the first epoch the estimator then has the weights of its best epoch
+            and can be used; before, it is not fitted.
         """
         check(self)
         random, best = self._random(), BestWeights(self.patience)
@@ -106,8 +108,15 @@ class BaseAutoencoder(
             if checkpoints is not None:
                 checkpoints.resume(trainer, best)
             trainer.callbacks = self._callbacks(X, y, best, checkpoints)
-            self._learn(trainer, once=False)
-        return self._finish(trainer)
+            try:
+                self._learn(trainer, once=False)
+            except DivergedError:
+                self.__dict__.pop("module_", None)
+                raise
+        self._finish(trainer)
+        if trainer.diverged is not None:
+            raise trainer.diverged
+        return self
 
     def partial_fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from the rows of X once, at a constant learning rate; go on where the last call ended.
@@ -128,6 +137,11 @@ class BaseAutoencoder(
         -------
         self : object
             The fitted estimator.
+
+        Raises
+        ------
+        DivergedError
+            If numbers stop being finite; the estimator stays as it was before the call.
         """
         check(self)
         if not is_batches(X):
@@ -140,11 +154,18 @@ class BaseAutoencoder(
         return self
 
     def _learn_once(self, X: Any, sample_weight: ArrayLike | None) -> Self:
-        if self.__sklearn_is_fitted__():
-            trainer = self._old_trainer(X, sample_weight)
-        else:
+        if not self.__sklearn_is_fitted__():
             trainer = self._new_trainer(X, 0.0, "constant", self._random(), sample_weight)
-        self._learn(trainer, once=True)
+            self._learn(trainer, once=True)
+            return self._finish(trainer)
+        trainer = self._old_trainer(X, sample_weight)
+        before = {name: value.clone() for name, value in trainer.module.state_dict().items()}
+        try:
+            self._learn(trainer, once=True)
+        except DivergedError:
+            trainer.module.load_state_dict(before)
+            trainer.state.optimizer = None
+            raise
         return self._finish(trainer)
 
     def _callbacks(self, X: Any, y: object, best: BestWeights, checkpoints: Checkpoints | None) -> list[Callback]:

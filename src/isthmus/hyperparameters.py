@@ -49,6 +49,11 @@ class Training:
     schedule: str = param("cosine", OneOf(SCHEDULES), "How the learning rate falls to zero over the epochs of a fit.")
     weight_decay: float = param(0.0, Number(0), "Shrinks the weights: L2 penalty, decoupled for adamw.")
     clip_gradient: float | None = param(None, _POSITIVE, "Longest gradient of a step (2-norm).", none="no limit")
+    retries: int = param(
+        0,
+        Number(0, integer=True),
+        "Times that a fit which diverges goes back to its best weights and on, at a tenth of the learning rate.",
+    )
     validation_fraction: float = param(
         0.1, Number(0, 0.9), "Share of the rows held out to validate on; drawn once, from random_state."
     )

@@ -36,6 +36,8 @@ class AutoencoderModule(nn.Module):
         Plain torch modules on scaled rows, ``(n, columns)`` or channels first.
     code_shape : tuple of int
         Shape of the code of a row, channels last.
+    widest : int
+        Numbers that the widest layer gives for a row.
     """
 
     encoder: Any
@@ -48,9 +50,13 @@ class AutoencoderModule(nn.Module):
         self.schema = schema
         with torch.device("meta"):
             self.encoder, self.decoder = self._networks()
-            code = recipe.bottleneck(self.encoder.eval()(self.shown(Batch(torch.empty(1, *schema.tensor_shape))))).code
-            self.encoder.train()
+            with layers.watched([self.encoder, self.decoder]) as outputs:
+                row = self.shown(Batch(torch.empty(1, *schema.tensor_shape)))
+                code = recipe.bottleneck(self.encoder.eval()(row)).code
+                self.decoder.eval()(code)
+            self.train()
             self.reconstruction = built(recipe.reconstruction)
+        self.widest = max((output.numel() for _, output in outputs), default=1)
         self.code_tensor_shape = tuple(code.shape[1:])
         self.code_shape = (*self.code_tensor_shape[1:], self.code_tensor_shape[0])
 

@@ -15,7 +15,8 @@ from isthmus.records import Schema
 from isthmus.rows import Rows
 from isthmus.scaling import Scaling
 from isthmus.sources import ArrayRows
-from isthmus.training import Trainer, TrainingState
+from isthmus.state import TrainingState
+from isthmus.training import Trainer
 
 
 def pretrain(trainer: Trainer) -> None:

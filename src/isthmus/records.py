@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -100,6 +101,14 @@ class Batch:
             None if part is None else part.repeat_interleave(times, dim=0) for part in (self.present, self.weights)
         )
         return Batch(self.rows.repeat_interleave(times, dim=0), present, weights)
+
+    def split(self, size: int) -> Iterator[Batch]:
+        """Yield its rows, ``size`` at a time."""
+        for start in range(0, len(self), size):
+            present, weights = (
+                None if part is None else part[start : start + size] for part in (self.present, self.weights)
+            )
+            yield Batch(self.rows[start : start + size], present, weights)
 
     def mean(self, values: Tensor) -> Tensor:
         """Give the weighted mean over rows of one number for each, or of a tensor for each."""
@@ -263,7 +272,17 @@ class Reference:
 
 @dataclass
 class Best:
-    """The best epoch of a run so far."""
+    """The best epoch of a run so far.
+
+    Attributes
+    ----------
+    loss : float
+        The lowest of the losses that are compared.
+    epoch : int
+        Its epoch; 0 before the first.
+    weights : dict of str to Tensor
+        Its weights; before the first epoch the first ones.
+    """
 
     loss: float = float("inf")
     epoch: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -110,9 +111,17 @@ def channels_last(rows: Tensor, shape: tuple[int, ...]) -> Tensor:
     return rows.movedim(1, -1).reshape(rows.shape[0], *shape)
 
 
-def predictions_size(schema: Schema) -> int:
-    """Rows that go through the network at once in prediction: memory stays bounded."""
-    return int(np.clip(2**19 // np.prod(schema.layout), 1, 8192))
+def predictions_size(schema: Schema, widest: int = 1) -> int:
+    """Rows that go through the network at once in prediction: memory stays bounded.
+
+    Parameters
+    ----------
+    schema : Schema
+        What a row looks like.
+    widest : int
+        Numbers that the widest layer gives for a row; its output is at most 16 MB.
+    """
+    return min(max(min(2**19 // math.prod(schema.layout), 2**22 // widest), 1), 8192)
 
 
 def first_look_size(schema: Schema) -> int:

@@ -7,11 +7,10 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
@@ -19,15 +18,18 @@ from torch import Tensor, nn, optim
 
 from isthmus.allocator import kept_memory
 from isthmus.callbacks import Callback
-from isthmus.engines import Engine, engine_for
+from isthmus.divergence import LossWatch, diverged, overflowed, seen_in
+from isthmus.engines import Engine, accumulated, engine_for
 from isthmus.errors import DivergedError
 from isthmus.hyperparameters import Training
 from isthmus.module import AutoencoderModule
 from isthmus.records import Batch, Epoch
 from isthmus.rows import Rows, predictions_size
 from isthmus.sources.shuffling import shuffled
+from isthmus.state import Totals, TrainingState
 
 _LEAST_STEPS, _LEAST_EPOCHS = 1_000, 15
+_SLOWER = 0.1
 _OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
     "adam": partial(optim.Adam, fused=True),
     "adamw": partial(optim.AdamW, fused=True),
@@ -53,43 +55,6 @@ def optimizer_for(parameters: Sequence[nn.Parameter], settings: Training) -> opt
 
 
 @dataclass
-class TrainingState:
-    """What a run takes up where another left off.
-
-    Attributes
-    ----------
-    generator : torch.Generator
-        Source of noise and draws, on the device of the module.
-    shuffler : numpy.random.RandomState
-        Source of the order of rows.
-    history : list of Epoch
-        Epochs so far; new ones are added.
-    step : int
-        Steps that are done of an epoch that is not.
-    totals : Totals
-        What these steps measured.
-    stopped : bool
-        Whether a callback has ended the run.
-    epoch_began_with : tuple
-        State of ``shuffler`` when the epoch began.
-    engine : Engine or None
-        What takes gradients; None before the first step.
-    optimizer : Optimizer or None
-        What follows them; None before the first step.
-    """
-
-    generator: torch.Generator
-    shuffler: np.random.RandomState
-    history: list[Epoch] = field(default_factory=list)
-    step: int = 0
-    totals: Totals = field(default_factory=lambda: Totals())
-    stopped: bool = False
-    epoch_began_with: Any = None
-    engine: Engine | None = None
-    optimizer: optim.Optimizer | None = None
-
-
-@dataclass
 class Trainer:
     """A run of training on some rows.
 
@@ -111,6 +76,8 @@ class Trainer:
         What watches.
     epochs : int
         Epochs to train; 0 stands for what the settings ask for.
+    diverged : DivergedError or None
+        Why the run ended early, if it did.
     """
 
     module: AutoencoderModule
@@ -122,6 +89,7 @@ class Trainer:
     schedule: str
     callbacks: Sequence[Callback] = ()
     epochs: int = 0
+    diverged: DivergedError | None = None
 
     def __post_init__(self) -> None:
         asked = int(self.settings.max_epochs or 0)
@@ -149,19 +117,50 @@ class Trainer:
         """What follows the gradients."""
         if self.state.optimizer is None:
             self.state.optimizer = optimizer_for(self.engine.parameters, self.settings)
+            for group in self.state.optimizer.param_groups:
+                group["initial_lr"] *= _SLOWER**self.state.retried
         return self.state.optimizer
 
     def run(self) -> None:
-        """Train until the epochs are over, a callback stops, or the user interrupts."""
+        """Train until the epochs are over, a callback stops, the user interrupts, or training diverges.
+
+        Raises
+        ------
+        DivergedError
+            If training diverges in the first epoch; later, ``diverged`` is set and the best weights are back.
+        """
         with kept_memory(), watched(self):
             try:
                 while len(self.state.history) < self.epochs and not self.state.stopped:
                     begin_epoch(self)
-                    self.state.stopped = tell(self, self.run_epoch())
+                    self.state.stopped = tell(self, self._attempted_epoch())
             except KeyboardInterrupt:
                 done = len(self.state.history)
                 message = f"interrupted after epoch {done}; the best weights so far are kept"
                 warnings.warn(message, ConvergenceWarning, stacklevel=5)
+            except DivergedError as error:
+                if not (self.state.history and self.state.best.weights):
+                    raise
+                self.diverged = error
+
+    def _attempted_epoch(self) -> Epoch:
+        """Make an epoch; if it diverges go back to the best weights and try again, as often as the settings say."""
+        while True:
+            try:
+                return self.run_epoch()
+            except DivergedError as error:
+                if self.state.retried >= self.settings.retries or not self.state.best.weights:
+                    raise
+                self._slow_down(error)
+
+    def _slow_down(self, error: DivergedError) -> None:
+        """Go back to the best weights, with a tenth of the learning rate."""
+        self.module.load_state_dict(self.state.best.weights)
+        self.state.optimizer = None
+        self.state.retried += 1
+        rate = self.optimizer.param_groups[0]["initial_lr"]
+        message = f"{error}; training goes on from the best weights so far with learning_rate={rate:.3g}"
+        warnings.warn(message, ConvergenceWarning, stacklevel=8)
 
     def run_epoch(self) -> Epoch:
         """Learn from every training row once, then measure on the held-out ones."""
@@ -182,8 +181,7 @@ class Trainer:
             seconds=time.perf_counter() - started,
             engine=self.engine.name,
         )
-        if not math.isfinite(epoch.loss + epoch.monitored):
-            raise DivergedError(_diverged(epoch, self.rows.scaling.low, self.rows.scaling.high))
+        self._check(epoch)
         self.state.history.append(epoch)
         return epoch
 
@@ -192,28 +190,73 @@ class Trainer:
         state, size = self.state, int(self.settings.batch_size)
         state.epoch_began_with = state.shuffler.get_state()
         order = shuffled(self.rows.source.pieces, self.training, state.shuffler)
+        watch = LossWatch(self.rows.device)
         self.module.train()
         try:
             for batch in self.rows.batches(order, size, skip=state.step * size):
                 progress = min(1.0, (len(state.history) * self.steps + state.step) / (self.epochs * self.steps))
                 self._set_rate(_SCHEDULES[self.schedule](progress))
-                state.totals.add(batch, *self._step(batch, progress))
+                losses, error = self._gradient(batch, progress)
+                self._refuse(watch.ago(losses), batch)
+                self._follow()
+                state.totals.add(batch, losses, error)
                 state.step += 1
                 for callback in self.callbacks:
                     callback.batch_ended(self, len(batch))
+            self._refuse(watch.look(), None)
             return state.totals
         finally:
             self.module.eval()
             state.totals, state.step = Totals(), 0
 
-    def _step(self, batch: Batch, progress: float) -> tuple[dict[str, Tensor], Tensor]:
-        optimizer = self.optimizer
-        losses, error = self.engine(batch, progress, self.state.generator)
+    def _gradient(self, batch: Batch, progress: float) -> tuple[dict[str, Tensor], Tensor]:
+        """Take the gradient of a batch, in parts if it does not fit into memory."""
+
+        def taken(at_once: int) -> tuple[dict[str, Tensor], Tensor]:
+            if at_once >= len(batch):
+                return self.engine(batch, progress, self.state.generator)
+            return accumulated(self.engine, list(batch.split(at_once)), progress, self.state.generator)
+
+        return self.state.training_portions.attempt(taken, len(batch), self.engine.release)
+
+    def _follow(self) -> None:
+        """Let the optimizer follow the gradient."""
         if self.settings.clip_gradient is not None:
             nn.utils.clip_grad_norm_(self.engine.parameters, self.settings.clip_gradient)
-        optimizer.step()
+        self.optimizer.step()
         self.module.constrain()
-        return losses, error
+
+    def _refuse(self, ago: int | None, batch: Batch | None) -> None:
+        """Stop if the loss of a step was not finite, by how many steps ago that was; ``batch`` is the present one."""
+        if ago is None:
+            return
+        place = self.state.step + (0 if batch is None else 1) - ago
+        where = f"epoch {len(self.state.history) + 1}, batch {place} of {self.steps}"
+        if batch is None or ago:
+            raise diverged(where, "the loss is not finite", self._reach, self._rate)
+        raise diverged(where, seen_in(self.module, batch), float(batch.rows.abs().max()), self._rate)
+
+    def _check(self, epoch: Epoch) -> None:
+        """Stop if an epoch left anything that is not finite."""
+        where = f"epoch {epoch.epoch}, batch {self.steps} of {self.steps}"
+        states = (value for state in self.optimizer.state.values() for value in state.values())
+        what = overflowed(self.module, (value for value in states if isinstance(value, Tensor)))
+        if what:
+            raise diverged(where, what, self._reach, self._rate)
+        if not math.isfinite(epoch.loss):
+            raise diverged(where, "the loss is not finite", self._reach, self._rate)
+        if not math.isfinite(epoch.monitored):
+            some = next(self._held_out_batches())
+            what = seen_in(self.module, some, "loss of the held-out rows")
+            raise diverged(f"epoch {epoch.epoch}", what, float(some.rows.abs().max()), self._rate)
+
+    @property
+    def _rate(self) -> float:
+        return self.optimizer.param_groups[0]["lr"]
+
+    @property
+    def _reach(self) -> float:
+        return max(abs(self.rows.scaling.low), abs(self.rows.scaling.high))
 
     def _set_rate(self, factor: float) -> None:
         for group in self.optimizer.param_groups:
@@ -226,14 +269,30 @@ class Trainer:
             return {}, None, None
         totals, noisy = Totals(), Totals()
         same_each_epoch = torch.Generator(self.state.generator.device).manual_seed(0)
-        for batch in self.rows.batches(self.validation, predictions_size(self.module.schema)):
-            inputs = self.module.shown(batch)
-            totals.add(batch, *self.module.losses(batch, inputs, 1.0, same_each_epoch, training=False))
-            if self.module.recipe.corruption is not None:
-                inputs = self.module.corrupted(batch, same_each_epoch)
-                noisy.add(batch, *self.module.losses(batch, inputs, 1.0, same_each_epoch, training=False))
+        for batch in self._held_out_batches():
+            measured = partial(self._measured, batch, same_each_epoch)
+            for part, clean, corrupted in self.state.validation_portions.attempt(measured, len(batch)):
+                totals.add(part, *clean)
+                if corrupted is not None:
+                    noisy.add(part, *corrupted)
         losses, mse = totals.means()
         return losses, mse, noisy.means()[0].get("reconstruction")
+
+    def _held_out_batches(self) -> Iterator[Batch]:
+        return self.rows.batches(self.validation, predictions_size(self.module.schema, self.module.widest))
+
+    def _measured(self, batch: Batch, generator: torch.Generator, at_once: int) -> list[tuple[Batch, Any, Any]]:
+        """Give parts of a batch, each with its losses and those when it is corrupted."""
+        found = []
+        for part in batch.split(at_once):
+            clean, corrupted = self._losses(part, self.module.shown(part), generator), None
+            if self.module.recipe.corruption is not None:
+                corrupted = self._losses(part, self.module.corrupted(part, generator), generator)
+            found.append((part, clean, corrupted))
+        return found
+
+    def _losses(self, batch: Batch, inputs: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
+        return self.module.losses(batch, inputs, 1.0, generator, training=False)
 
 
 @contextmanager
@@ -258,43 +317,3 @@ def begin_epoch(trainer: Trainer) -> None:
 def tell(trainer: Trainer, epoch: Epoch) -> bool:
     """Tell the callbacks that an epoch is over; True if one of them stops the run."""
     return any([callback.epoch_ended(trainer, epoch) for callback in trainer.callbacks])
-
-
-@dataclass
-class Totals:
-    """Sums of losses, kept on the device until they are asked for.
-
-    Attributes
-    ----------
-    losses : dict of str to Tensor
-        Sum over rows of each named loss.
-    error : Tensor
-        Sum of squared errors.
-    rows, cells : float
-        How many rows there were, and cells that are not missing, both by their weights.
-    """
-
-    losses: dict[str, Tensor] = field(default_factory=dict)
-    error: Tensor = field(default_factory=lambda: torch.zeros(()))
-    rows: float = 0.0
-    cells: float = 0.0
-
-    def add(self, batch: Batch, losses: dict[str, Tensor], error: Tensor) -> None:
-        """Add the mean losses of a batch and its sum of squared errors."""
-        for name, loss in losses.items():
-            self.losses[name] = self.losses.get(name, 0.0) + loss.detach() * len(batch)
-        self.error = self.error.to(error.device) + error
-        self.rows += batch.weight
-        self.cells += batch.cells
-
-    def means(self) -> tuple[dict[str, float], float]:
-        """Give the losses per row and the squared error per cell."""
-        rows, cells = self.rows or 1.0, self.cells or 1.0
-        return {name: float(total) / rows for name, total in self.losses.items()}, float(self.error) / cells
-
-
-def _diverged(epoch: Epoch, low: float, high: float) -> str:
-    return (
-        f"training diverged in epoch {epoch.epoch}: the loss is not finite; scaled rows reach from {low:.3g} to "
-        f"{high:.3g}; lower learning_rate (now {epoch.learning_rate:.3g}), set clip_gradient=1.0 or scaling='standard'"
-    )

@@ -80,7 +80,7 @@ class VariationalAutoencoder(hyperparameters.Variational, BaseAutoencoder):
 
     def _learn(self, trainer: Trainer, *, once: bool) -> None:
         super()._learn(trainer, once=once)
-        batches = trainer.rows.batches(trainer.training, predictions_size(trainer.module.schema))
+        batches = trainer.rows.batches(trainer.training, predictions_size(trainer.module.schema, trainer.module.widest))
         self.kl_per_unit_ = evidence.mean_divergences(trainer.module, batches)
         collapsed = np.flatnonzero(self.kl_per_unit_ < _COLLAPSED)
         if len(collapsed) and not once:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus.cli.flags import MODELS, add_flags, estimator_name, parameters_for
 from isthmus.cli.use import ROWS, rows_of
-from isthmus.errors import IsthmusError
+from isthmus.errors import DivergedError, IsthmusError
 from isthmus.files import OutputExistsError, replaced
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def train(data: str, *, model: str, out: Path | None, test: str | None, overwrit
     estimator = getattr(isthmus, estimator_name(model))(**parameters)
     unseen = rows_of(test or "mnist-test") if test or data == "mnist" else None
     started = time.perf_counter()
-    _fit(estimator, rows)
+    diverged = _fit(estimator, rows)
     seconds = time.perf_counter() - started
     folder.mkdir(parents=True, exist_ok=True)
     estimator.save(folder / FILES[0], overwrite=overwrite)
@@ -65,6 +65,8 @@ def train(data: str, *, model: str, out: Path | None, test: str | None, overwrit
     _write_figures(estimator, rows if unseen is None else unseen, folder, overwrite)
     _write_tables(estimator, metrics, folder, overwrite)
     _print(metrics, folder)
+    if diverged is not None:
+        raise diverged
 
 
 def _check_free(folder: Path, overwrite: bool) -> None:
@@ -73,15 +75,22 @@ def _check_free(folder: Path, overwrite: bool) -> None:
         raise OutputExistsError(f"{folder / there[0]} exists; pass --overwrite or another --out")
 
 
-def _fit(estimator: BaseAutoencoder, rows: Any) -> None:
-    """Fit, and say as a plain line what would be a warning in Python."""
+def _fit(estimator: BaseAutoencoder, rows: Any) -> DivergedError | None:
+    """Fit, and say as a plain line what would be a warning in Python; give what ended a run that left a model."""
+    diverged = None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        estimator.fit(rows)
+        try:
+            estimator.fit(rows)
+        except DivergedError as error:
+            if not estimator.__sklearn_is_fitted__():
+                raise
+            diverged = DivergedError(f"{error}; the files hold the best model before that")
     if not estimator.history_:
         raise IsthmusError("interrupted before the first epoch was over: there is no model to write")
     for warning in caught:
         print(f"isthmus: {warning.message}", file=sys.stderr)
+    return diverged
 
 
 def _compared(estimator: BaseAutoencoder, rows: Any, unseen: Any | None) -> dict[str, Any]:

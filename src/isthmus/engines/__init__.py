@@ -1,7 +1,8 @@
 """Engines: ways to take the gradient of a batch. They give the same numbers, at different speeds."""
 
+from isthmus.engines.accumulation import accumulated
 from isthmus.engines.autograd import Autograd
 from isthmus.engines.choice import engine_for
 from isthmus.engines.engine import Engine
 
-__all__ = ["Autograd", "Engine", "engine_for"]
+__all__ = ["Autograd", "Engine", "accumulated", "engine_for"]

@@ -25,3 +25,8 @@ class Autograd:
             parameter.grad = None
         torch.stack(list(losses.values())).sum().backward()
         return losses, error
+
+    def release(self) -> None:
+        """Give back the gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None

@@ -60,6 +60,11 @@ class Chain:
             self._encoder.backward(gradient, inputs_too=False)
             return losses, self._module.squared_error(output, batch, loss)
 
+    def release(self) -> None:
+        """Give back the memory of the layers' outputs."""
+        self._encoder.release()
+        self._decoder.release()
+
     def _coded(self, features: Tensor, progress: float, generator: Generator) -> tuple[Tensor, Latent]:
         """Pass features through the bottleneck, recorded if its gradient is not plainly that of the code."""
         if isinstance(self._recipe.bottleneck, Point) and not self._recipe.penalties:

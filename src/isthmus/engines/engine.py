@@ -41,3 +41,6 @@ class Engine(Protocol):
         error : Tensor
             Sum of the squared errors of the rows.
         """
+
+    def release(self) -> None:
+        """Give back memory that is kept between steps."""

@@ -61,6 +61,7 @@ class Stack:
             layers[place + 1] if place + 1 < len(layers) and place + 1 not in places else None for place in places
         ]
         self._gradients = list(zip(gradients[::2], gradients[1::2], strict=True))
+        self._values: list[Tensor] = []
         self._memory: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
 
     def forward(self, rows: Tensor) -> Tensor:
@@ -93,6 +94,11 @@ class Stack:
             if place or inputs_too:
                 gradient = torch.mm(gradient, linear.weight, out=room[place])
         return gradient
+
+    def release(self) -> None:
+        """Give back the memory of the outputs and gradients."""
+        self._memory.clear()
+        self._values = []
 
     def _room(self, rows: int) -> tuple[list[Tensor], list[Tensor]]:
         """Give memory for the outputs of each layer and for the gradients at each layer's input."""

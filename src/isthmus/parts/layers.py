@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -77,6 +79,27 @@ def start_at(decoder: nn.Module, mean: Tensor, *, logits: bool) -> None:
     target = mean if isinstance(last, nn.Linear) else mean.flatten(1).mean(dim=1)
     with torch.no_grad():
         last.bias.copy_(torch.logit(target, eps=_EDGE) if sigmoid or logits else target)
+
+
+@contextmanager
+def watched(networks: Iterable[nn.Module]) -> Iterator[list[tuple[str, Tensor]]]:
+    """Note the output of each layer, with its name, while networks run in a block."""
+    outputs: list[tuple[str, Tensor]] = []
+
+    def noting(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def note(layer: nn.Module, inputs: Any, output: Any) -> None:
+            if isinstance(output, Tensor):
+                outputs.append((name, output))
+
+        return note
+
+    named = [pair for network in networks for pair in network.named_modules() if not list(pair[1].children())]
+    handles = [layer.register_forward_hook(noting(name)) for name, layer in named]
+    try:
+        yield outputs
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _start_as_blur(layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> None:

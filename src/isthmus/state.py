@@ -1,0 +1,94 @@
+"""What a run of training takes up where another left off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, optim
+
+from isthmus.engines import Engine
+from isthmus.memory import Portions
+from isthmus.records import Batch, Best, Epoch
+
+
+@dataclass
+class Totals:
+    """Sums of losses, kept on the device until they are asked for.
+
+    Attributes
+    ----------
+    losses : dict of str to Tensor
+        Sum over rows of each named loss.
+    error : Tensor
+        Sum of squared errors.
+    rows, cells : float
+        How many rows there were, and cells that are not missing, both by their weights.
+    """
+
+    losses: dict[str, Tensor] = field(default_factory=dict)
+    error: Tensor = field(default_factory=lambda: torch.zeros(()))
+    rows: float = 0.0
+    cells: float = 0.0
+
+    def add(self, batch: Batch, losses: dict[str, Tensor], error: Tensor) -> None:
+        """Add the mean losses of a batch and its sum of squared errors."""
+        for name, loss in losses.items():
+            self.losses[name] = self.losses.get(name, 0.0) + loss.detach() * len(batch)
+        self.error = self.error.to(error.device) + error
+        self.rows += batch.weight
+        self.cells += batch.cells
+
+    def means(self) -> tuple[dict[str, float], float]:
+        """Give the losses per row and the squared error per cell."""
+        rows, cells = self.rows or 1.0, self.cells or 1.0
+        return {name: float(total) / rows for name, total in self.losses.items()}, float(self.error) / cells
+
+
+@dataclass
+class TrainingState:
+    """What changes while a run goes on, but for the module.
+
+    Attributes
+    ----------
+    generator : torch.Generator
+        Source of noise and draws, on the device of the module.
+    shuffler : numpy.random.RandomState
+        Source of the order of rows.
+    history : list of Epoch
+        Epochs so far; new ones are added.
+    best : Best
+        The best epoch so far, with the weights to go back to.
+    step : int
+        Steps that are done of an epoch that is not.
+    totals : Totals
+        What these steps measured.
+    stopped : bool
+        Whether a callback has ended the run.
+    retried : int
+        How often the run went back to its best weights, at a lower rate each time.
+    epoch_began_with : tuple
+        State of ``shuffler`` when the epoch began.
+    engine : Engine or None
+        What takes gradients; None before the first step.
+    optimizer : Optimizer or None
+        What follows them; None before the first step.
+    training_portions, validation_portions : Portions
+        How many rows fit into memory at once.
+    """
+
+    generator: torch.Generator
+    shuffler: np.random.RandomState
+    history: list[Epoch] = field(default_factory=list)
+    best: Best = field(default_factory=Best)
+    step: int = 0
+    totals: Totals = field(default_factory=Totals)
+    stopped: bool = False
+    retried: int = 0
+    epoch_began_with: Any = None
+    engine: Engine | None = None
+    optimizer: optim.Optimizer | None = None
+    training_portions: Portions = field(default_factory=Portions)
+    validation_portions: Portions = field(default_factory=Portions)
