@@ -118,7 +118,7 @@ def test_a_variational_model_takes_an_encoder_that_gives_means_and_log_variances
 
 
 def test_an_encoder_without_log_variances_is_refused_by_a_variational_model(rows):
-    with pytest.raises(ParameterError, match="mean and a log-variance.*got 3 numbers"):
+    with pytest.raises(ParameterError, match=r"mean and a log-variance.*got 3 numbers"):
         isthmus.VariationalAutoencoder(3, network=Custom(Encoder, Decoder)).fit(rows)
 
 
