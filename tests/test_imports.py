@@ -31,6 +31,7 @@ LAYERS = (
     "memory",
     "datasets.*",
     "sources.*",
+    "provenance",
     "scaling",
     "module",
     "rows",

@@ -27,8 +27,9 @@ from isthmus.hyperparameters import Training
 from isthmus.module import AutoencoderModule
 from isthmus.params import check
 from isthmus.persistence import write
+from isthmus.provenance import Digest, drawn_random, provenance_of, seed_of
 from isthmus.recipe import Recipe
-from isthmus.records import Epoch, Facts, Reference, Schema
+from isthmus.records import Epoch, Facts, Provenance, Reference, Schema
 from isthmus.reference import reference_of
 from isthmus.rows import Rows
 from isthmus.saving import saved_of
@@ -52,6 +53,7 @@ class BaseAutoencoder(
     module_: AutoencoderModule
     scaling_: Scaling
     reference_: Reference
+    provenance_: Provenance
 
     _arrays: ClassVar[dict[str, tuple[str, ...]]] = {}
 
@@ -183,15 +185,17 @@ class BaseAutoencoder(
         sample_weight: ArrayLike | None,
     ) -> Trainer:
         """Check the rows; build the network; draw the split and the first weights."""
-        source = checked_source(self, X, reset=True)
+        source, seed = checked_source(self, X, reset=True), seed_of(random)
         training, validation = split(source.pieces, validation_fraction, random)
         weights = training_weights(sample_weight, source, training)
-        scaling = learn_scaling(source, training, self._scaling_choice(), weights)
+        digest = Digest(source)
+        scaling = learn_scaling(source, training, self._scaling_choice(), weights, digest)
+        self.provenance_ = provenance_of(digest, seed, str(device_of(self.device)))
         recipe = self.recipe(Facts(source.row_shape, scaling.low, scaling.high))
         recipe.reconstruction.check(scaling.low, scaling.high)
         schema = Schema(source.row_shape, recipe.network.layout(source.row_shape), str(source.dtype))
-        seed = torch.Generator().manual_seed(int(random.randint(2**31)))
-        module = AutoencoderModule(recipe, schema).materialise(seed).to(device_of(self.device))
+        first = torch.Generator().manual_seed(int(random.randint(2**31)))
+        module = AutoencoderModule(recipe, schema).materialise(first).to(device_of(self.device))
         rows = Rows(source, schema, scaling, device_of(self.device), source.missing, weights)
         module.start_at(rows.first_look(training))
         return Trainer(module, self, rows, training, validation, self._state(random), schedule)
@@ -206,13 +210,15 @@ class BaseAutoencoder(
             state.history = self.history_
         every = np.arange(source.pieces.count)
         weights = training_weights(sample_weight, source, every)
-        scaling = widened(self.scaling_, source)
+        digest = Digest(source)
+        scaling = widened(self.scaling_, source, digest)
+        self.provenance_ = provenance_of(digest, None, str(device_of(self.device)), self.provenance_)
         rows = Rows(source, self.schema_, scaling, device_of(self.device), source.missing, weights)
         return Trainer(module, self, rows, every, np.arange(0), state, "constant")
 
     def _random(self) -> np.random.RandomState:
         """Give the source of chance; without a seed a new one, never numpy's global one."""
-        return np.random.RandomState() if self.random_state is None else check_random_state(self.random_state)
+        return drawn_random() if self.random_state is None else check_random_state(self.random_state)
 
     def _state(self, random: np.random.RandomState) -> TrainingState:
         noise = torch.Generator(device_of(self.device)).manual_seed(int(random.randint(2**31)))

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import safetensors
-import sklearn
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -23,7 +21,9 @@ from isthmus.errors import IsthmusError, ModelFileError
 from isthmus.files import replaced
 from isthmus.params import parameters_of
 
+T = TypeVar("T")
 FORMAT = 1
+_TOO_LARGE = 2**63
 _KEY = "isthmus"
 _PARTS: dict[str, type] = {name: getattr(parts, name) for name in parts.__all__}
 
@@ -57,7 +57,6 @@ def write(saved: Saved, path: Path, *, overwrite: bool) -> None:
         "class": saved.name,
         "parameters": {name: encoded(value) for name, value in saved.parameters.items()},
         "fitted": saved.fitted,
-        "versions": versions(),
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in saved.tensors.items()}
     with replaced(path, overwrite=overwrite) as temporary:
@@ -103,6 +102,45 @@ def shaped(name: str, value: Tensor, dtype: torch.dtype, shape: tuple[int, ...])
     return value
 
 
+def record(cls: type[T], values: Any) -> T:
+    """Make a record of values from a file, after a look at whether each has the type that the record declares."""
+    declared = {field.name: str(field.type) for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    if not isinstance(values, dict) or values.keys() != declared.keys():
+        raise ModelFileError(f"its {cls.__name__} does not have the entries {', '.join(declared)}")
+    for name, kind in declared.items():
+        if not _LEGAL[kind](values[name]):
+            raise ModelFileError(f"its {cls.__name__} has {name}={values[name]!r}, which is no {kind}")
+    return cls(**values)
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, float) or (isinstance(value, int) and _is_int(abs(value)))
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _TOO_LARGE
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_mapping(of: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(map(of, value.values()))
+
+
+_LEGAL: dict[str, Callable[[Any], bool]] = {
+    "bool": lambda value: isinstance(value, bool),
+    "dict[str, float]": _is_mapping(_is_float),
+    "dict[str, str]": _is_mapping(_is_text),
+    "float": _is_float,
+    "float | None": lambda value: value is None or _is_float(value),
+    "int": _is_int,
+    "int | None": lambda value: value is None or _is_int(value),
+    "str": _is_text,
+}
+
+
 def _header(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
     if not metadata or _KEY not in metadata:
         raise ModelFileError(f"{path}: a safetensors file, but not one that isthmus wrote")
@@ -116,18 +154,6 @@ def _header(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
             f"{path}: format {version} is newer than the {FORMAT} that isthmus {__version__} reads; upgrade isthmus"
         )
     return dict(header)
-
-
-def versions() -> dict[str, str]:
-    """Give the versions of what makes and reads models."""
-    return {
-        "isthmus": __version__,
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "scikit-learn": sklearn.__version__,
-        "safetensors": safetensors.__version__,
-        "python": platform.python_version(),
-    }
 
 
 def encoded(value: Any) -> Any:

@@ -270,6 +270,41 @@ class Reference:
     unusual: float
 
 
+@dataclass(frozen=True)
+class Provenance:
+    """How a model was made.
+
+    Attributes
+    ----------
+    date : str
+        When the last fit began, UTC, ISO 8601.
+    seed : int or None
+        The ``random_state`` that repeats the run: the one that was given, or where it was None the one that was drawn.
+        None if a RandomState was given that had been used before.
+    rows : int
+        How many rows were learned from.
+    digest : str
+        Checksum of these rows, hexadecimal; of several calls of `partial_fit` that of all of them.
+    device : str
+        Where the arithmetic ran.
+    threads : int
+        Of torch.
+    machine : str
+        System and processor.
+    versions : dict of str to str
+        Of this package, of the libraries that results depend on, and of Python.
+    """
+
+    date: str
+    seed: int | None
+    rows: int
+    digest: str
+    device: str
+    threads: int
+    machine: str
+    versions: dict[str, str]
+
+
 @dataclass
 class Best:
     """The best epoch of a run so far.

@@ -12,8 +12,8 @@ import torch
 from isthmus.errors import ModelFileError
 from isthmus.module import AutoencoderModule
 from isthmus.params import check
-from isthmus.persistence import Saved, shaped
-from isthmus.records import Epoch, Facts, Reference, Schema
+from isthmus.persistence import Saved, record, shaped
+from isthmus.records import Epoch, Facts, Provenance, Reference, Schema
 from isthmus.scaling import Scaling
 
 
@@ -29,6 +29,7 @@ def saved_of(model: Any) -> Saved:
         "feature_names_in": [str(name) for name in getattr(model, "feature_names_in_", [])],
         "history": [asdict(epoch) for epoch in model.history_],
         "reference": asdict(model.reference_),
+        "provenance": asdict(model.provenance_),
     }
     tensors = {f"module.{name}": value for name, value in model.module_.state_dict().items()}
     tensors |= {f"array.{name}": torch.from_numpy(np.array(getattr(model, name))) for name in model._arrays}
@@ -65,8 +66,9 @@ def restore(model: Any, saved: Saved) -> None:
     for name, value in arrays.items():
         shape = tuple(sizes[size] for size in model._arrays[name])
         setattr(model, name, shaped(name, value, torch.float64, shape).numpy())
-    model.history_ = [Epoch(**epoch) for epoch in fitted["history"]]
-    model.reference_ = Reference(**fitted["reference"])
+    model.history_ = [record(Epoch, epoch) for epoch in fitted["history"]]
+    model.reference_ = record(Reference, fitted["reference"])
+    model.provenance_ = record(Provenance, fitted["provenance"])
     model.n_iter_, model.n_features_in_ = len(model.history_), facts.columns
     if names:
         model.feature_names_in_ = np.array(names, dtype=object)

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from isthmus.errors import DataError, ModelFileError
+from isthmus.provenance import Digest
 from isthmus.sources import Order, Source, ordered_blocks
 from isthmus.sources.protocol import spaced
 
@@ -106,7 +107,9 @@ class Scaling:
         return (exact * self.scale.to(exact) + self.offset.to(exact)).float()
 
 
-def learn_scaling(source: Source, pieces: NDArray, how: str, weights: NDArray | None = None) -> Scaling:
+def learn_scaling(
+    source: Source, pieces: NDArray, how: str, weights: NDArray | None = None, digest: Digest | None = None
+) -> Scaling:
     """Learn a scaling on some rows, a block at a time; missing cells are left out.
 
     Parameters
@@ -120,13 +123,15 @@ def learn_scaling(source: Source, pieces: NDArray, how: str, weights: NDArray | 
         number, which leaves the principal components as they are.
     weights : ndarray of shape (n,), or None
         How much each row counts; rows of weight 0 do not.
+    digest : Digest or None
+        Takes the rows in as they pass.
 
     Raises
     ------
     DataError
         If there are numbers beyond the range of float32, or a column has no cell at all.
     """
-    facts = Columns(source, pieces, how, weights)
+    facts = Columns(source, pieces, how, weights, digest)
     low, high = facts.low, facts.high
     if np.isnan(low).any():
         name = _name(source, int(np.flatnonzero(np.isnan(low))[0]))
@@ -143,9 +148,9 @@ def learn_scaling(source: Source, pieces: NDArray, how: str, weights: NDArray | 
     return Scaling(*moved, float(scaled_low), float(scaled_high), centre, ranges)
 
 
-def widened(scaling: Scaling, source: Source) -> Scaling:
+def widened(scaling: Scaling, source: Source, digest: Digest | None = None) -> Scaling:
     """Let the ranges of a scaling take in more rows; how it scales stays."""
-    facts = Columns(source, np.arange(source.pieces.count), "none", None)
+    facts = Columns(source, np.arange(source.pieces.count), "none", None, digest)
     low, high = scaling.ranges
     own = _ranges(facts.low, facts.high, by_column=len(low) > 1)
     return replace(scaling, ranges=torch.stack([torch.fmin(low, own[0]), torch.fmax(high, own[1])]))
@@ -163,8 +168,11 @@ class Columns:
     Rows in memory are passed over again for the variances if these are wanted; of others both come from one pass.
     """
 
-    def __init__(self, source: Source, pieces: NDArray, how: str, weights: NDArray | None) -> None:
+    def __init__(
+        self, source: Source, pieces: NDArray, how: str, weights: NDArray | None, digest: Digest | None = None
+    ) -> None:
         self.source, self.pieces, self._weights = source, pieces, weights
+        self._digest = digest
         self._scaler: StandardScaler | None = None
         outside = source.pieces.sizes is not None
         self._pass(ranges=True, moments=outside and _may_need_moments(source, how))
@@ -185,17 +193,24 @@ class Columns:
             self.low = np.fmin.reduce([low for low, _ in extremes]).astype(np.float64)
             self.high = np.fmax.reduce([high for _, high in extremes]).astype(np.float64)
             self.mean = total / np.maximum(count, 1)
+        self._digest = None
 
     def _blocks(self) -> Iterator[tuple[NDArray, NDArray | None]]:
         """Yield flat rows that count, with their weights if they have any."""
         if self._weights is None:
             for block in self.source.read(self.pieces):
+                self._note(block)
                 yield block.reshape(len(block), -1), None
             return
         for block, places in ordered_blocks(self.source, Order(self.pieces), numbered=True):
+            self._note(block)
             weights = self._weights[places].astype(np.float64)
             if weights.any():
                 yield block.reshape(len(block), -1)[weights > 0], weights[weights > 0]
+
+    def _note(self, block: NDArray) -> None:
+        if self._digest is not None:
+            self._digest.add(block)
 
     @property
     def moments(self) -> OffsetAndScale:

@@ -23,7 +23,9 @@ ROWS = (
 
 def add_to(commands: Any) -> None:
     """Add the commands and their arguments."""
-    one = _command(commands, summary, "print layers, output shapes and parameter counts of a model")
+    one = _command(
+        commands, summary, "print layers, output shapes and parameter counts of a model, and how it was made"
+    )
     one.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
     for run, words in (
         (encode, "write the codes of rows"),
@@ -62,8 +64,13 @@ def _add_output(parser: ArgumentParser, suffixes: str) -> None:
 
 
 def summary(model: Path) -> None:
-    """Print layers, output shapes and parameter counts of a model."""
-    print(load_model(model).summary())
+    """Print layers, output shapes and parameter counts of a model, and how it was made."""
+    from isthmus.provenance import described
+
+    estimator = load_model(model)
+    print(estimator.summary())
+    print(described(estimator.provenance_))
+    print(f"with  {' '.join(str(estimator).split())}")
 
 
 def encode(model: Path, data: str, *, out: Path, overwrite: bool) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.codec import Codec
-from isthmus.persistence import versions
+from isthmus.provenance import versions
 from isthmus.rows import tensor_of
 
 ROWS, CODES, REBUILT = "rows", "codes", "rebuilt"
