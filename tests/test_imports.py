@@ -62,6 +62,7 @@ LAYERS = (
     "health.*",
     "selection.*",
     "plots.*",
+    "report.*",
     "cli.*",
     "__main__",
 )

@@ -16,7 +16,19 @@ from sklearn.base import clone
 
 from isthmus import ConvolutionalAutoencoder, DenseAutoencoder
 from isthmus.errors import DataError
-from isthmus.sources import ArrayRows, Part, SlicedRows, SparseRows, arrays, opened, opening, parquet, protocol, whole
+from isthmus.sources import (
+    ArrayRows,
+    Part,
+    SlicedRows,
+    SparseRows,
+    arrays,
+    drawn,
+    opened,
+    opening,
+    parquet,
+    protocol,
+    whole,
+)
 from isthmus.sources.images import ImageRows
 from isthmus.sources.parquet import ParquetRows
 from isthmus.validation import checked_source
@@ -115,6 +127,16 @@ def test_every_kind_gives_the_same_rows_to_every_method(kind, size, tmp_path):
     for _ in range(5):
         model.partial_fit(X)
     assert model.score(table) > before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_drawn_rows_are_rows_of_the_source(kind, size, tmp_path):
+    X = checked_source(clone(MODEL), KINDS[kind](TABLE, tmp_path), reset=True)
+    rows, numbers = drawn(X, 100, np.random.RandomState(0))
+    np.testing.assert_array_equal(rows, TABLE[numbers])
+    assert (np.diff(numbers) > 0).all()
+    assert 90 <= len(rows) <= 164
+    assert numbers.max() > 300
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -36,7 +36,7 @@ _HOMES = {
     "VariationalAutoencoder": "variational",
     "load": "loading",
 }
-_MODULES = ("datasets", "health", "metrics", "parts", "plots", "selection")
+_MODULES = ("datasets", "health", "metrics", "parts", "plots", "report", "selection")
 
 __all__ = [
     "Autoencoder",

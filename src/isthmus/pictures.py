@@ -130,7 +130,7 @@ def png(pixels: NDArray) -> bytes:
 
 def _compressed(kind: int, lines: NDArray) -> bytes:
     """Compress lines of pixels, each behind the number of its filter: 0 none, 2 the difference to the line above."""
-    return zlib.compress(np.insert(lines, 0, kind, axis=1).tobytes(), 9)
+    return zlib.compress(np.insert(lines, 0, kind, axis=1).tobytes(), 6)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Never
 
 from isthmus import __version__
-from isthmus.cli import choose, doctor, ship, train, use
+from isthmus.cli import choose, doctor, report, ship, train, use
 from isthmus.errors import CommandLineError, MissingExtraError
 
 
@@ -29,6 +29,7 @@ def parser() -> ArgumentParser:
     choose.add_to(commands)
     use.add_to(commands)
     doctor.add_to(commands)
+    report.add_to(commands)
     ship.add_to(commands)
     return top
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.cli.flags import MODELS, add_flags, estimator_name, parameters_for
+from isthmus.cli.labels import HELP as LABELS
+from isthmus.cli.labels import labels_of
 from isthmus.cli.tables import print_table, write_csv
 from isthmus.cli.use import ROWS, rows_of
-from isthmus.errors import DataError, ParameterError, require
+from isthmus.errors import ParameterError, require
 from isthmus.files import OutputExistsError, replaced
 from isthmus.params import Number, Several, parameters_of
 
@@ -23,7 +25,6 @@ COMPARE_FILES = ("compare.csv",)
 FITS = "fits.json"
 _SIZES = Several(Number(1, integer=True), shortest=1)
 _OF_ONE_FIT = ("checkpoint", "checkpoint_minutes", "resume")
-_LABELLED = {"mnist": "train", "mnist-test": "test"}
 
 
 def add_to(commands: Any) -> None:
@@ -41,11 +42,7 @@ def add_to(commands: Any) -> None:
     parser.set_defaults(run=compare)
     kinds = f"kinds of autoencoder, with commas between them: {', '.join(MODELS)}"
     parser.add_argument("--models", required=True, metavar="MODELS", help=kinds)
-    labels = (
-        "classes of the rows, to be read from their codes: a file of one column, auto for the ones that come with "
-        "mnist and digits, or none [default: auto]"
-    )
-    parser.add_argument("--labels", default="auto", metavar="FILE", help=labels)
+    parser.add_argument("--labels", default="auto", metavar="FILE", help=LABELS)
     _add_common(parser, "isthmus-compare", _OF_ONE_FIT)
 
 
@@ -113,7 +110,7 @@ def compare(data: str, *, models: str, labels: str, out: Path, overwrite: bool, 
     names = _parsed_models(models)
     parameters = _parameters_of_each(names, flags)
     _check_free(out, COMPARE_FILES, overwrite)
-    rows, classes = rows_of(data), _labels(labels, data)
+    rows, classes = rows_of(data), labels_of(labels, data)
     import isthmus
     from isthmus import selection
 
@@ -159,27 +156,6 @@ def _settings(flags: dict[str, Any], parameters: dict[str, Any]) -> dict[str, An
     """Give the settings of a study; the seed of the models is that of the split too."""
     verbose, seed = parameters.get("verbose", True), parameters.get("random_state")
     return {"cv": flags["folds"], "n_jobs": flags["jobs"], "random_state": seed, "verbose": verbose}
-
-
-def _labels(labels: str, data: str) -> Any:
-    """Read the class of each row; None if there are none."""
-    from isthmus.datasets import bundled, read
-
-    if labels == "none" or (labels == "auto" and data not in (*_LABELLED, "digits")):
-        return None
-    if labels == "auto":
-        return bundled.load_digits()[1] if data == "digits" else bundled.load_mnist(_LABELLED[data])[1]
-    import numpy as np
-
-    path = Path(labels)
-    with bundled.readable(path):
-        if bundled.is_idx(path):
-            values = bundled.read_idx(path)
-        else:
-            values = np.load(path, allow_pickle=False) if path.suffix == ".npy" else read(path)
-    if values.size != len(values):
-        raise DataError(f"--labels must be a file of one column; {path} holds an array of shape {values.shape}")
-    return values.reshape(-1)
 
 
 def _check_free(folder: Path, names: Sequence[str], overwrite: bool) -> None:

@@ -75,7 +75,7 @@ def summary(model: Path) -> None:
 
 def encode(model: Path, data: str, *, out: Path, overwrite: bool) -> None:
     """Write the codes of rows."""
-    _check_free(out, overwrite)
+    check_free(out, overwrite)
     estimator = load_model(model)
     names = [str(name) for name in estimator.get_feature_names_out()]
     source = _checked(estimator, data)
@@ -84,7 +84,7 @@ def encode(model: Path, data: str, *, out: Path, overwrite: bool) -> None:
 
 def decode(model: Path, codes: str, *, out: Path, overwrite: bool) -> None:
     """Write the rows that codes stand for."""
-    _check_free(out, overwrite)
+    check_free(out, overwrite)
     estimator = load_model(model)
     from isthmus.datasets import read
 
@@ -94,7 +94,7 @@ def decode(model: Path, codes: str, *, out: Path, overwrite: bool) -> None:
 
 def reconstruct(model: Path, data: str, *, out: Path, overwrite: bool) -> None:
     """Write rows as the model rebuilds them."""
-    _check_free(out, overwrite)
+    check_free(out, overwrite)
     estimator = load_model(model)
     source = _checked(estimator, data)
     rebuilt = (rows for _, rows in estimator._codec().rebuilt(source))
@@ -122,7 +122,7 @@ def plot(model: Path, data: str | None, *, out: Path, kind: str, n: int, overwri
     """Draw originals, codes and reconstructions, or the map of codes, or the history."""
     from isthmus.errors import DataError
 
-    _check_free(out, overwrite, (".png", ".pdf", ".svg"))
+    check_free(out, overwrite, (".png", ".pdf", ".svg"))
     estimator = load_model(model)
     if data is None and kind not in ("history", "manifold"):
         raise DataError(f"plot --kind {kind} needs rows: isthmus plot MODEL DATA -o FILE")
@@ -168,7 +168,7 @@ def _column_names(estimator: BaseAutoencoder) -> list[str]:
     return [f"x{place}" for place in range(estimator.n_features_in_)] if names is None else list(names)
 
 
-def _check_free(out: Path, overwrite: bool, suffixes: tuple[str, ...] = (".npy", ".csv", ".parquet")) -> None:
+def check_free(out: Path, overwrite: bool, suffixes: tuple[str, ...] = (".npy", ".csv", ".parquet")) -> None:
     """Refuse an output before any work is done for it."""
     from isthmus.errors import DataError
 

@@ -56,7 +56,7 @@ def plot_codes(model: BaseAutoencoder, X: Any, y: ArrayLike | None = None) -> Fi
     check_is_fitted(model)
     codes = np.asarray(model.transform(X), dtype=np.float64)
     labels = np.zeros(len(codes)) if y is None else np.asarray(y)
-    classes, members = _classes(labels, len(codes))
+    classes, members = grouped(labels, len(codes))
     named = str(getattr(y, "name", None) or "label")
     figure: Figure = require("matplotlib.figure", "plot").Figure((6.4, 4.8), layout="constrained")
     axes = figure.subplots()
@@ -73,7 +73,7 @@ def plot_codes(model: BaseAutoencoder, X: Any, y: ArrayLike | None = None) -> Fi
     return figure
 
 
-def _classes(labels: NDArray, n: int) -> tuple[NDArray, NDArray]:
+def grouped(labels: NDArray, n: int) -> tuple[NDArray, NDArray]:
     """Give the distinct labels and, for each row, which of them it has."""
     if labels.shape != (n,):
         raise DataError(f"y must have one label for each of the {n} rows of X; got shape {labels.shape}")
@@ -84,7 +84,7 @@ def _classes(labels: NDArray, n: int) -> tuple[NDArray, NDArray]:
 
 
 def _draw_numbers(axes: Axes, codes: NDArray, values: NDArray, named: str) -> None:
-    points, titles = _plane(codes) if codes.shape[1] > 1 else (np.column_stack([codes, values]), ("code 1", named))
+    points, titles = plane(codes) if codes.shape[1] > 1 else (np.column_stack([codes, values]), ("code 1", named))
     dots = axes.scatter(*points.T, **_dots(values))
     bar: Any = axes.figure.colorbar(dots, ax=axes, label=named)
     bar.solids.set_alpha(1)
@@ -102,7 +102,7 @@ def _draw_histogram(axes: Axes, codes: NDArray, classes: NDArray, members: NDArr
 
 def _draw_classes(axes: Axes, codes: NDArray, classes: NDArray, members: NDArray) -> None:
     """Draw the points of all classes in a random order, so that no class hides the others."""
-    points, titles = _plane(codes)
+    points, titles = plane(codes)
     order = np.random.default_rng(0).permutation(len(points))
     for marker in dict.fromkeys(MARKERS[: len(classes)]):
         shown = order[MARKERS[members[order]] == marker]
@@ -118,7 +118,7 @@ def _dots(colours: NDArray) -> dict[str, Any]:
     return {"s": size, "c": colours, "alpha": alpha, "linewidths": 0, "rasterized": True}
 
 
-def _plane(codes: NDArray) -> tuple[NDArray, tuple[str, ...]]:
+def plane(codes: NDArray) -> tuple[NDArray, tuple[str, ...]]:
     """Give two columns and their titles: the codes themselves or their first two principal components."""
     if codes.shape[1] == 2:
         return codes, ("code 1", "code 2")

@@ -3,7 +3,7 @@
 from isthmus.sources.arrays import ArrayRows, SlicedRows, SparseRows
 from isthmus.sources.iterables import BatchRows
 from isthmus.sources.opening import opened
-from isthmus.sources.protocol import Part, Pieces, Source, head_of, is_source, whole
+from isthmus.sources.protocol import Part, Pieces, Source, drawn, head_of, is_source, whole
 from isthmus.sources.shuffling import Order, ordered_blocks
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "SlicedRows",
     "Source",
     "SparseRows",
+    "drawn",
     "head_of",
     "is_source",
     "opened",

@@ -137,6 +137,41 @@ def spaced(source: Source, pieces: NDArray, count: int) -> NDArray:
     return np.concatenate([_first(source.read(piece[None]), each) for piece in some])
 
 
+def drawn(source: Source, count: int, random: np.random.RandomState) -> tuple[NDArray, NDArray]:
+    """Read at most ``count`` rows drawn at random, each at most once.
+
+    Of rows outside memory some 64 pieces are drawn, and rows from each of them.
+
+    Returns
+    -------
+    rows : ndarray of shape (n, ...)
+        The rows, in the order of the source.
+    numbers : ndarray of int of shape (n,)
+        Which rows of the source they are.
+    """
+    pieces = source.pieces
+    if pieces.sizes is None or not pieces.movable:
+        numbers = np.sort(random.choice(len(source), min(count, len(source)), replace=False))
+        return _picked(source, numbers), numbers
+    some = np.sort(random.choice(pieces.count, min(_LOOKED_AT, pieces.count), replace=False))
+    blocks = [np.concatenate(list(source.read(piece[None]))) for piece in some]
+    each = -(-count // len(some))
+    taken = [np.sort(random.choice(len(block), min(each, len(block)), replace=False)) for block in blocks]
+    rows = np.concatenate([block[places] for block, places in zip(blocks, taken, strict=True)])
+    return rows, np.concatenate([start + places for start, places in zip(pieces.starts()[some], taken, strict=True)])
+
+
+def _picked(source: Source, numbers: NDArray) -> NDArray:
+    """Read some rows by their numbers, which rise."""
+    if source.pieces.sizes is None:
+        return np.concatenate(list(source.read(numbers)))
+    found, start = [], 0
+    for block in source:
+        found.append(block[numbers[(numbers >= start) & (numbers < start + len(block))] - start])
+        start += len(block)
+    return np.concatenate(found)
+
+
 def _first(blocks: Iterator[NDArray], count: int) -> NDArray:
     found = []
     for block in blocks:

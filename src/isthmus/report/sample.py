@@ -1,0 +1,93 @@
+"""The rows that a report looks at."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isthmus.errors import DataError
+from isthmus.estimator import BaseAutoencoder
+from isthmus.metrics import mean_squared_error
+from isthmus.principal import LinearAutoencoder
+from isthmus.sources import BatchRows, drawn
+from isthmus.validation import checked_source
+
+_MOST_ROWS, _MOST_BYTES = 10_000, 2**28
+_HELD_OUT = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows drawn at random, and what a model makes of them.
+
+    Attributes
+    ----------
+    model : BaseAutoencoder
+        A fitted model.
+    rows : ndarray of shape (n, ...)
+        The rows, in the order of the data.
+    numbers : ndarray of int of shape (n,)
+        Which rows of the data they are.
+    total : int
+        Rows of the data.
+    labels : ndarray of shape (n,) or None
+        Their labels.
+    """
+
+    model: BaseAutoencoder
+    rows: NDArray
+    numbers: NDArray
+    total: int
+    labels: NDArray | None
+
+    @cached_property
+    def codes(self) -> NDArray:
+        """The codes, float64 of shape (n, numbers)."""
+        return np.asarray(self.model.transform(self.rows), dtype=np.float64)
+
+    @cached_property
+    def rebuilt(self) -> NDArray:
+        """The rows as the model rebuilds them."""
+        return np.asarray(self.model.reconstruct(self.rows))
+
+    @cached_property
+    def errors(self) -> NDArray:
+        """The mean squared error of each row."""
+        return mean_squared_error(self.rows, self.rebuilt, per="row")
+
+    @cached_property
+    def unseen(self) -> NDArray:
+        """Places of a fifth of the rows, on which PCA is measured after it was fitted on the others."""
+        order = np.random.RandomState(0).permutation(len(self.rows))
+        return np.sort(order[: max(1, int(len(order) * _HELD_OUT))])
+
+    @cached_property
+    def pca_rebuilt(self) -> NDArray:
+        """The unseen rows as PCA with as many numbers rebuilds them."""
+        others = np.delete(self.rows, self.unseen, axis=0)
+        size = min(math.prod(self.model.code_shape_), self.model.n_features_in_)
+        pca = LinearAutoencoder(size).fit(others if len(others) else self.rows)
+        return np.asarray(pca.reconstruct(self.rows[self.unseen]))
+
+    @property
+    def whole(self) -> bool:
+        """Whether all rows are looked at."""
+        return len(self.rows) == self.total
+
+
+def sample_of(model: BaseAutoencoder, X: Any, y: ArrayLike | None) -> Sample:
+    """Draw at most 10,000 rows, fewer if they are large, always the same ones."""
+    source = checked_source(model, X, reset=False)
+    if isinstance(source, BatchRows):
+        source = source.counted()
+    labels = None if y is None else np.asarray(y)
+    if labels is not None and labels.shape != (len(source),):
+        raise DataError(f"y must have one label for each of the {len(source)} rows of X; got shape {labels.shape}")
+    most = min(_MOST_ROWS, max(100, _MOST_BYTES // (4 * math.prod(source.row_shape))))
+    rows, numbers = drawn(source, most, np.random.RandomState(0))
+    return Sample(model, rows, numbers, len(source), None if labels is None else labels[numbers])
