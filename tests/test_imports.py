@@ -167,7 +167,7 @@ def test_what_must_answer_at_once_imports_nothing_heavy(module):
 
 
 def test_every_public_name_is_there():
-    for name in [*isthmus.__all__, "datasets", "health", "metrics", "parts", "plots", "selection"]:
+    for name in [*isthmus.__all__, "datasets", "health", "metrics", "parts", "plots", "report", "selection"]:
         assert name in dir(isthmus)
         assert getattr(isthmus, name).__name__.rpartition(".")[2] == name
     with pytest.raises(AttributeError, match="quantum"):

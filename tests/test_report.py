@@ -168,6 +168,7 @@ def test_a_card_states_what_is_measured(mnist):
     assert card["data"] == {"name": "digits", "rows": 3000, "rows_measured": 3000, "labelled": True}
     assert sorted(one["number"] for one in card["coordinates"]) == list(range(1, 9))
     assert "random_state" in card["model"]["changed"]
+    assert [one["sentence"] for one in card["health"]] == [one.sentence for one in isthmus.health.examine(model, X)]
 
 
 def test_a_large_source_is_sampled_and_the_page_says_so(mnist, tmp_path, monkeypatch):

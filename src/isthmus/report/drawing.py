@@ -28,8 +28,7 @@ class Drawing:
         self.sample = sample
         self.shape = sample.model.schema_.image_shape
         self._shades = Shades.of(sample.rows.reshape(-1, *self.shape)) if self.shape else None
-        names = getattr(sample.model, "feature_names_in_", None)
-        self.names = [f"x{place}" for place in range(sample.model.n_features_in_)] if names is None else list(names)
+        self.names = sample.names or tuple(f"x{place}" for place in range(sample.model.n_features_in_))
 
     def pixels(self, rows: NDArray) -> NDArray:
         """Give the pixels of rows that are images."""
@@ -83,7 +82,7 @@ class Drawing:
     def _traversal(self, coordinate: Values, middle: NDArray) -> Values:
         way = np.tile(middle, (_STEPS, 1))
         way[:, coordinate["number"] - 1] = np.linspace(coordinate["low"], coordinate["high"], _STEPS)
-        rows = np.asarray(self.sample.model.inverse_transform(way))
+        rows = self.sample.inverse_transform(way)
         if self.shape:
             frames = np.pad(self.pixels(rows), [(0, 0), (0, 0), (0, 1), *[(0, 0)] * (self.pixels(rows[:1]).ndim - 3)])
             return {"strip": _address(sheet(frames, _STEPS)[:, :-1])}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn import __version__ as sklearn_version
 
 from isthmus import __version__, metrics
+from isthmus.health import examine
 from isthmus.report.sample import Sample
 
 _NEIGHBOURS, _QUERIES = 5, 1000
@@ -33,7 +34,7 @@ def measures_of(sample: Sample, name: str) -> Values:
     Returns
     -------
     dict
-        With ``isthmus``, ``model``, ``data``, ``error``, ``training``, ``code`` and ``coordinates``.
+        With ``isthmus``, ``model``, ``data``, ``error``, ``training``, ``code``, ``coordinates`` and ``health``.
     """
     return {
         "format": 1,
@@ -44,6 +45,7 @@ def measures_of(sample: Sample, name: str) -> Values:
         "training": _training(sample),
         "code": _code(sample),
         "coordinates": _coordinates(sample),
+        "health": [asdict(finding) for finding in examine(sample.model, sample.source)],
     }
 
 
@@ -158,7 +160,7 @@ def _coordinates(sample: Sample) -> list[Values]:
     rows = sample.rows[there]
     if size <= _LONG_CODE and len(rows) > 1 and np.ptp(rows) > 0:
         found = metrics.importance_order(
-            sample.model, rows, n_coordinates=min(size, _MOST_COORDINATES), n_samples=_DECODED, random_state=0
+            sample, rows, n_coordinates=min(size, _MOST_COORDINATES), n_samples=_DECODED, random_state=0
         )
         order = np.concatenate([found.order, [place for place in order if place not in found.order]])
         added = found.added

@@ -64,7 +64,7 @@ def page(sample: Sample, measures: Values, model_path: str) -> str:
         **_codes(codes_map, sample, measures),
         **_use(model_path, measures),
         images=drawing.shape is not None,
-        health=_health(measures),
+        code_facts=_code_facts(measures),
         has_kl=measures["coordinates"][0]["kl"] is not None,
         ways=drawing.traversals(measures["coordinates"][:_SHOWN]),
         coordinate_words=_coordinate_words(size, drawing.shape is not None),
@@ -217,7 +217,7 @@ def _centres(codes_map: Values, sample: Sample) -> list[Values]:
     return found
 
 
-def _health(measures: Values) -> list[tuple[str, str, str]]:
+def _code_facts(measures: Values) -> list[tuple[str, str, str]]:
     code, size = measures["code"], measures["model"]["code_size"]
     dead = round(code["dead_fraction"] * size)
     facts = [("Numbers that never change", f"{dead:,}", f"of {size:,}")]

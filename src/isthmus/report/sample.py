@@ -14,7 +14,7 @@ from isthmus.errors import DataError
 from isthmus.estimator import BaseAutoencoder
 from isthmus.metrics import mean_squared_error
 from isthmus.principal import LinearAutoencoder
-from isthmus.sources import BatchRows, drawn
+from isthmus.sources import ArrayRows, BatchRows, drawn
 from isthmus.validation import checked_source
 
 _MOST_ROWS, _MOST_BYTES = 10_000, 2**28
@@ -37,6 +37,8 @@ class Sample:
         Rows of the data.
     labels : ndarray of shape (n,) or None
         Their labels.
+    names : tuple of str or None
+        Names of the columns.
     """
 
     model: BaseAutoencoder
@@ -44,16 +46,30 @@ class Sample:
     numbers: NDArray
     total: int
     labels: NDArray | None
+    names: tuple[str, ...] | None
+
+    def transform(self, rows: NDArray) -> NDArray:
+        """Give codes of rows, which need not bring the names of their columns."""
+        return np.concatenate(list(self.model._codec().encoded([rows])))
+
+    def inverse_transform(self, codes: NDArray) -> NDArray:
+        """Give the rows that codes stand for."""
+        return np.concatenate(list(self.model._codec().decoded(codes.astype(np.float32))))
 
     @cached_property
     def codes(self) -> NDArray:
         """The codes, float64 of shape (n, numbers)."""
-        return np.asarray(self.model.transform(self.rows), dtype=np.float64)
+        return self.transform(self.rows).astype(np.float64)
 
     @cached_property
     def rebuilt(self) -> NDArray:
         """The rows as the model rebuilds them."""
-        return np.asarray(self.model.reconstruct(self.rows))
+        return np.concatenate([rebuilt for _, rebuilt in self.model._codec().rebuilt([self.rows])])
+
+    @property
+    def source(self) -> ArrayRows:
+        """The rows with the names of their columns."""
+        return ArrayRows(self.rows, self.names)
 
     @cached_property
     def errors(self) -> NDArray:
@@ -74,11 +90,6 @@ class Sample:
         pca = LinearAutoencoder(size).fit(others if len(others) else self.rows)
         return np.asarray(pca.reconstruct(self.rows[self.unseen]))
 
-    @property
-    def whole(self) -> bool:
-        """Whether all rows are looked at."""
-        return len(self.rows) == self.total
-
 
 def sample_of(model: BaseAutoencoder, X: Any, y: ArrayLike | None) -> Sample:
     """Draw at most 10,000 rows, fewer if they are large, always the same ones."""
@@ -90,4 +101,6 @@ def sample_of(model: BaseAutoencoder, X: Any, y: ArrayLike | None) -> Sample:
         raise DataError(f"y must have one label for each of the {len(source)} rows of X; got shape {labels.shape}")
     most = min(_MOST_ROWS, max(100, _MOST_BYTES // (4 * math.prod(source.row_shape))))
     rows, numbers = drawn(source, most, np.random.RandomState(0))
-    return Sample(model, rows, numbers, len(source), None if labels is None else labels[numbers])
+    names = getattr(model, "feature_names_in_", None)
+    names = None if names is None else tuple(map(str, names))
+    return Sample(model, rows, numbers, len(source), None if labels is None else labels[numbers], names)

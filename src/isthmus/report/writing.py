@@ -100,7 +100,8 @@ def card(model: BaseAutoencoder, X: Any, y: ArrayLike | None = None, *, name: st
     Returns
     -------
     dict
-        With ``versions``, ``model``, ``data``, ``error``, ``training``, ``code`` and ``coordinates``; NaN is None.
+        With ``versions``, ``model``, ``data``, ``error``, ``training``, ``code``, ``coordinates`` and ``health``;
+        NaN is None.
 
     Examples
     --------
