@@ -1,44 +1,58 @@
 """What papers do with codes: classifiers on them, and networks fine-tuned with labels."""
 
 import copy
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-from torch import nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 
 def linear_accuracy(
-    codes: NDArray, labels: NDArray, test_codes: NDArray, test_labels: NDArray, C: float = 1.0
+    codes: NDArray,
+    labels: NDArray,
+    test_codes: NDArray,
+    test_labels: NDArray,
+    *,
+    C: float = 1.0,
+    tol: float = 1e-2,
+    max_iter: int = 100,
 ) -> float:
     """Give the accuracy of multinomial logistic regression on codes, each divided by the standard deviation of all."""
     scale = codes.std()
-    classifier = LogisticRegression(C=C, max_iter=100, tol=1e-2).fit(codes / scale, labels)
+    classifier = LogisticRegression(C=C, max_iter=max_iter, tol=tol).fit(codes / scale, labels)
     return float(classifier.score(test_codes / scale, test_labels))
 
 
 def fine_tuned_accuracy(
-    encoders: list[nn.Module], X: NDArray, y: NDArray, T: NDArray, t: NDArray, *, epochs: int, seed: int = 0
+    encoders: Sequence[nn.Module],
+    X: NDArray,
+    y: NDArray,
+    T: NDArray,
+    t: NDArray,
+    *,
+    epochs: int,
+    learning_rate: float = 1e-3,
+    standardised: bool = False,
+    seed: int = 0,
 ) -> float:
-    """Give the test accuracy of a stack of encoders with a linear layer on top, all trained with labels.
+    """Give the test accuracy of a stack of encoders with a softmax layer on top, all trained with labels.
 
-    Adam at .001 under a cosine schedule, batches of 128, at the last epoch: no choice by test rows.
+    Adam under a cosine schedule, batches of 128, at the last epoch: no choice by test rows. With ``standardised`` the
+    layer sees codes without the mean and the deviation that they had before.
     """
-    generator = torch.Generator().manual_seed(seed)
-    stack: Any = nn.Sequential(*(copy.deepcopy(encoder) for encoder in encoders))
-    with torch.no_grad():
-        width = stack(torch.from_numpy(X[:1])).shape[1]
-    head = nn.Linear(width, 10)
-    nn.init.xavier_uniform_(head.weight, generator=generator)
-    nn.init.zeros_(head.bias)
-    network = nn.Sequential(stack, head).train()
-    optimizer = torch.optim.Adam(network.parameters(), 1e-3, fused=True)
-    steps = epochs * -(-len(X) // 128)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    generator = Generator().manual_seed(seed)
     rows, labels = torch.from_numpy(X), torch.from_numpy(y.astype(np.int64))
+    stack = nn.Sequential(*(copy.deepcopy(encoder) for encoder in encoders))
+    with torch.no_grad():
+        codes = torch.cat([stack(part) for part in rows.split(1024)])
+    between = _Standardised(codes) if standardised else nn.Identity()
+    network = nn.Sequential(stack, between, _softmax_layer(codes.shape[1], generator)).train()
+    optimizer = torch.optim.Adam(network.parameters(), learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * -(-len(X) // 128))
     for _ in range(epochs):
         for places in torch.randperm(len(X), generator=generator).split(128):
             optimizer.zero_grad()
@@ -48,3 +62,23 @@ def fine_tuned_accuracy(
     with torch.inference_mode():
         guesses = network.eval()(torch.from_numpy(T)).argmax(dim=1).numpy()
     return float((guesses == t).mean())
+
+
+class _Standardised(nn.Module):
+    """Codes with the mean and the deviation that they had before fine-tuning taken out."""
+
+    def __init__(self, codes: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", codes.mean(dim=0))
+        self.register_buffer("scale", codes.std(dim=0).clamp_min(1e-3))
+
+    def forward(self, codes: Tensor) -> Tensor:
+        return (codes - self.mean) / self.scale
+
+
+def _softmax_layer(width: int, generator: Generator) -> nn.Linear:
+    """Give a layer of ten logits with Glorot's weights."""
+    layer = nn.Linear(width, 10)
+    nn.init.xavier_uniform_(layer.weight, generator=generator)
+    nn.init.zeros_(layer.bias)
+    return layer
