@@ -63,6 +63,7 @@ LAYERS = (
     "selection.*",
     "plots.*",
     "report.*",
+    "explorer.*",
     "cli.*",
     "__main__",
 )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Never
 
 from isthmus import __version__
-from isthmus.cli import choose, doctor, report, ship, train, use
+from isthmus.cli import choose, doctor, explore, report, ship, train, use
 from isthmus.errors import CommandLineError, MissingExtraError
 
 
@@ -31,6 +31,7 @@ def parser() -> ArgumentParser:
     doctor.add_to(commands)
     report.add_to(commands)
     ship.add_to(commands)
+    explore.add_to(commands)
     return top
 
 

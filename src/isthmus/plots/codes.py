@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.colours import COLOURS, LINES, MARKERS
 from isthmus.errors import DataError, require
+from isthmus.plots.plane import plane_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,10 @@ def grouped(labels: NDArray, n: int) -> tuple[NDArray, NDArray]:
 
 
 def _draw_numbers(axes: Axes, codes: NDArray, values: NDArray, named: str) -> None:
-    points, titles = plane(codes) if codes.shape[1] > 1 else (np.column_stack([codes, values]), ("code 1", named))
+    plane = plane_of(codes)
+    points, titles = plane(codes), plane.titles
+    if codes.shape[1] == 1:
+        points, titles = np.column_stack([codes, values]), ("code 1", named)
     dots = axes.scatter(*points.T, **_dots(values))
     bar: Any = axes.figure.colorbar(dots, ax=axes, label=named)
     bar.solids.set_alpha(1)
@@ -102,29 +105,18 @@ def _draw_histogram(axes: Axes, codes: NDArray, classes: NDArray, members: NDArr
 
 def _draw_classes(axes: Axes, codes: NDArray, classes: NDArray, members: NDArray) -> None:
     """Draw the points of all classes in a random order, so that no class hides the others."""
-    points, titles = plane(codes)
+    plane = plane_of(codes)
+    points = plane(codes)
     order = np.random.default_rng(0).permutation(len(points))
     for marker in dict.fromkeys(MARKERS[: len(classes)]):
         shown = order[MARKERS[members[order]] == marker]
         axes.scatter(*points[shown].T, marker=marker, **_dots(COLOURS[members[shown]]))
     for i, name in enumerate(classes):
         axes.scatter([], [], 25, COLOURS[i], marker=MARKERS[i], label=str(name))
-    axes.set(xlabel=titles[0], ylabel=titles[1])
+    axes.set(xlabel=plane.titles[0], ylabel=plane.titles[1])
 
 
 def _dots(colours: NDArray) -> dict[str, Any]:
     """Give the style of points: the more there are, the smaller and the more transparent."""
     size, alpha = np.clip(2e4 / len(colours), 2, 25), np.clip(2e3 / len(colours), 0.35, 0.85)
     return {"s": size, "c": colours, "alpha": alpha, "linewidths": 0, "rasterized": True}
-
-
-def plane(codes: NDArray) -> tuple[NDArray, tuple[str, ...]]:
-    """Give two columns and their titles: the codes themselves or their first two principal components."""
-    if codes.shape[1] == 2:
-        return codes, ("code 1", "code 2")
-    centred = codes - codes.mean(axis=0)
-    scatter, last = centred.T @ centred, codes.shape[1] - 1
-    variances, directions = eigh(scatter, subset_by_index=(last - 1, last))
-    shares = np.maximum(variances[::-1], 0) / (scatter.trace() or 1.0)
-    titles = (f"principal component {i} of the codes ({share:.1%} of variance)" for i, share in enumerate(shares, 1))
-    return centred @ directions[:, ::-1], tuple(titles)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from isthmus.colours import colours_of
 from isthmus.pages import data_url
 from isthmus.pictures import Shades, png, sheet, shrunk
-from isthmus.plots.codes import grouped, plane
+from isthmus.plots.codes import grouped
+from isthmus.plots.plane import plane_of
 from isthmus.report.sample import Sample
 
 _QUANTILES = (0, 0.25, 0.5, 0.75, 0.9, 0.97, 0.995, 1)
@@ -139,8 +140,8 @@ class Drawing:
 def points_of(codes: NDArray) -> tuple[NDArray, list[str]]:
     """Give two coordinates for each code; the second is chance where the code is one number."""
     if codes.shape[1] > 1:
-        points, titles = plane(codes)
-        return points, list(titles)
+        plane = plane_of(codes)
+        return plane(codes), list(plane.titles)
     chance = np.random.RandomState(0).uniform(size=len(codes))
     return np.column_stack([codes[:, 0], chance]), ["code 1", "chance, to keep points apart"]
 
