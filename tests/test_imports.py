@@ -61,6 +61,7 @@ LAYERS = (
     "loading",
     "health.*",
     "selection.*",
+    "serving.*",
     "plots.*",
     "report.*",
     "explorer.*",

@@ -1,7 +1,8 @@
-"""``isthmus export``: a model for other runtimes."""
+"""``isthmus export`` and ``isthmus serve``: a model for other runtimes, and behind HTTP."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ KINDS = ("onnx", "pt2")
 
 
 def add_to(commands: Any) -> None:
-    """Add the command and its arguments."""
+    """Add the commands and their arguments."""
+    _add_export(commands)
+    _add_serve(commands)
+
+
+def _add_export(commands: Any) -> None:
     words = "write a model for a runtime without this package, and compare it with the model"
     parser = commands.add_parser(
         "export",
@@ -33,6 +39,25 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
 
 
+def _add_serve(commands: Any) -> None:
+    words = "answer POST /encode, /decode and /reconstruct over HTTP, as JSON, .npy or Arrow"
+    parser = commands.add_parser(
+        "serve",
+        help=words,
+        description=f"{words[0].upper()}{words[1:]}. /openapi.json describes it; SIGTERM ends it when all that has "
+        "come is answered.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=serve)
+    parser.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on [default: 127.0.0.1]")
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0: a free one [default: 8000]")
+    largest = "largest body of a request in MB [default: 32]"
+    parser.add_argument("--max-megabytes", type=float, default=32.0, metavar="MB", help=largest)
+    longest = "longest time for a body to arrive and for its answer in seconds [default: 30]"
+    parser.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help=longest)
+
+
 def export(
     model: Path,
     *,
@@ -49,6 +74,23 @@ def export(
     halves = {"encoder": encoder or not decoder, "decoder": decoder or not encoder}
     rows = None if data is None else rows_of(data)
     print(load_model(model).export(out, rows, **halves, int8=int8, overwrite=overwrite))
+
+
+def serve(model: Path, *, host: str, port: int, max_megabytes: float, timeout: float) -> None:
+    """Serve a model over HTTP until it is told to end."""
+    for flag, value in (("max-megabytes", max_megabytes), ("timeout", timeout)):
+        if not 0 < value < math.inf:
+            raise ParameterError(f"--{flag} must be a number above 0; got {value:g}")
+    estimator = load_model(model)
+    from isthmus import serving
+
+    size = round(max_megabytes * 2**20)
+    limits = serving.Limits(body_bytes=size, waiting_bytes=max(size, 2**29), seconds=timeout)
+    with serving.listening(host, port) as listener:
+        address, number = listener.getsockname()[:2]
+        shown = f"[{address}]" if ":" in address else address
+        print(f"{model} is served on http://{shown}:{number}", flush=True)
+        serving.serve(estimator, listener, limits)
 
 
 def _named(model: Path, out: Path | None, to: str | None, encoder: bool, decoder: bool) -> Path:
