@@ -31,6 +31,7 @@ LAYERS = (
     "memory",
     "datasets.*",
     "sources.*",
+    "ranks",
     "provenance",
     "scaling",
     "module",

@@ -10,7 +10,7 @@ import json
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from isthmus.errors import CheckpointWarning, DataError, IsthmusError, ModelFile
 from isthmus.files import OutputExistsError, replaced
 from isthmus.hyperparameters import Training
 from isthmus.persistence import encoded
+from isthmus.ranks import ranks
 from isthmus.records import Best, Epoch
 from isthmus.sources.protocol import fingerprint
 from isthmus.state import Totals
@@ -65,7 +66,7 @@ def checkpointed(settings: Training, random: np.random.RandomState) -> Iterator[
     folder = Path(settings.checkpoint)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / "lock", timeout=0):
+        with FileLock(folder / "lock", timeout=0) if ranks().first else nullcontext():
             yield Checkpoints(folder, settings, random)
     except Timeout as error:
         raise IsthmusError(f"checkpoint: another run is using {folder}; take another folder") from error
@@ -98,7 +99,13 @@ class Checkpoints(Watcher):
         state.retried = header["retried"]
         trainer.module.load_state_dict(_within(tensors, "module."))
         trainer.optimizer.load_state_dict(_optimizer_state(header["optimizer"], _within(tensors, "optimizer.")))
-        state.generator.set_state(tensors["generator"])
+        generators = tensors["generators"]
+        if len(generators) != trainer.ranks.count:
+            raise IsthmusError(
+                f"the checkpoint in {self._folder} was made by {len(generators)} processes and goes on with as many "
+                f"only; got {trainer.ranks.count}"
+            )
+        state.generator.set_state(generators[trainer.ranks.rank].clone())
         state.shuffler.set_state(_plain_random(header["shuffler"]))
         state.history[:] = [Epoch(**epoch) for epoch in header["history"]]
         state.step, device = header["step"], state.generator.device
@@ -109,8 +116,10 @@ class Checkpoints(Watcher):
         state.stopped = bool(state.history) and best.stops(trainer)
 
     def batch_ended(self, trainer: Trainer, rows: int) -> None:
-        """Write within an epoch if it is time."""
-        if self._minutes is not None and time.monotonic() - self._written >= 60 * self._minutes:
+        """Write within an epoch if it is time; several processes meet at the end of it only."""
+        if self._minutes is None or trainer.ranks.count > 1:
+            return
+        if time.monotonic() - self._written >= 60 * self._minutes:
             self._write(trainer)
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> bool:
@@ -120,11 +129,14 @@ class Checkpoints(Watcher):
 
     def _write(self, trainer: Trainer) -> None:
         state, best = trainer.state, trainer.state.best
+        generators = torch.stack(trainer.ranks.gathered(state.generator.get_state()))
+        if not trainer.ranks.first:
+            return
         groups, tensors = _flat_optimizer(trainer.optimizer.state_dict())
         tensors |= {f"module.{name}": value for name, value in trainer.module.state_dict().items()}
         tensors |= {f"best.{name}": value for name, value in best.weights.items()}
         tensors |= {f"losses.{name}": value for name, value in state.totals.losses.items()}
-        tensors |= {"generator": state.generator.get_state(), "error": state.totals.error}
+        tensors |= {"generators": generators, "error": state.totals.error}
         header = {
             "parameters": self._parameters,
             "rows": self._rows,

@@ -40,6 +40,10 @@ class HalvedBatchWarning(UserWarning):
     """Rows do not fit into memory together; they are taken in parts."""
 
 
+class RankLostError(IsthmusError, ConnectionError):
+    """Another process of a run that several share has ended or cannot be reached."""
+
+
 class CheckpointWarning(UserWarning):
     """A checkpoint that cannot be read; an earlier one is taken."""
 

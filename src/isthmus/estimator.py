@@ -28,6 +28,7 @@ from isthmus.module import AutoencoderModule
 from isthmus.params import check
 from isthmus.persistence import write
 from isthmus.provenance import Digest, drawn_random, provenance_of, seed_of
+from isthmus.ranks import ranks
 from isthmus.recipe import Recipe
 from isthmus.records import Epoch, Facts, Provenance, Reference, Schema
 from isthmus.reference import reference_of
@@ -172,7 +173,7 @@ class BaseAutoencoder(
 
     def _callbacks(self, X: Any, y: object, best: BestWeights, checkpoints: Checkpoints | None) -> list[Callback]:
         """Watch in this order: the best weights are known when a checkpoint is written."""
-        progress: list[Callback] = [Progress()] if self.verbose else []
+        progress: list[Callback] = [Progress()] if self.verbose and ranks().first else []
         kept = [checkpoints] if checkpoints is not None else []
         return [*progress, best, *kept, ScikitLearnCallbacks(self, X, y)]
 
@@ -189,7 +190,8 @@ class BaseAutoencoder(
         training, validation = split(source.pieces, validation_fraction, random)
         weights = training_weights(sample_weight, source, training)
         digest = Digest(source)
-        scaling = learn_scaling(source, training, self._scaling_choice(), weights, digest)
+        scaling = learn_scaling(source, training, self._scaling_choice(), weights, digest, ranks())
+        digest.join(ranks())
         self.provenance_ = provenance_of(digest, seed, str(device_of(self.device)))
         recipe = self.recipe(Facts(source.row_shape, scaling.low, scaling.high))
         recipe.reconstruction.check(scaling.low, scaling.high)
@@ -198,7 +200,7 @@ class BaseAutoencoder(
         module = AutoencoderModule(recipe, schema).materialise(first).to(device_of(self.device))
         rows = Rows(source, schema, scaling, device_of(self.device), source.missing, weights)
         module.start_at(rows.first_look(training))
-        return Trainer(module, self, rows, training, validation, self._state(random), schedule)
+        return Trainer(module, self, rows, training, validation, self._state(random), schedule, ranks=ranks())
 
     def _old_trainer(self, X: Any, sample_weight: ArrayLike | None) -> Trainer:
         """Go on with the fitted network and, in the process that trained it, with its optimizer."""
@@ -211,17 +213,18 @@ class BaseAutoencoder(
         every = np.arange(source.pieces.count)
         weights = training_weights(sample_weight, source, every)
         digest = Digest(source)
-        scaling = widened(self.scaling_, source, digest)
+        scaling = widened(self.scaling_, source, digest, ranks())
+        digest.join(ranks())
         self.provenance_ = provenance_of(digest, None, str(device_of(self.device)), self.provenance_)
         rows = Rows(source, self.schema_, scaling, device_of(self.device), source.missing, weights)
-        return Trainer(module, self, rows, every, np.arange(0), state, "constant")
+        return Trainer(module, self, rows, every, np.arange(0), state, "constant", ranks=ranks())
 
     def _random(self) -> np.random.RandomState:
-        """Give the source of chance; without a seed a new one, never numpy's global one."""
-        return drawn_random() if self.random_state is None else check_random_state(self.random_state)
+        """Give the source of chance, the same for all ranks; without a seed a new one, never numpy's global one."""
+        return ranks().agreed(drawn_random()) if self.random_state is None else check_random_state(self.random_state)
 
     def _state(self, random: np.random.RandomState) -> TrainingState:
-        noise = torch.Generator(device_of(self.device)).manual_seed(int(random.randint(2**31)))
+        noise = torch.Generator(device_of(self.device)).manual_seed(int(random.randint(2**31)) + ranks().rank)
         return TrainingState(noise, random)
 
     def _finish(self, trainer: Trainer) -> Self:

@@ -58,7 +58,7 @@ class Moments:
         scale: NDArray | float = 1.0,
         weights: NDArray | None = None,
     ) -> None:
-        """Add rows, scaled as (rows - offset) / scale (Chan's update); products are float32, their sums float64."""
+        """Add rows, scaled as (rows - offset) / scale; products are float32, their sums float64."""
         wide = np.float32 if rows.dtype in _NARROW else np.float64
         centred = np.empty((min(len(rows), _BATCH), len(self.mean)), np.float32)
         for start in range(0, len(rows), _BATCH):
@@ -77,12 +77,18 @@ class Moments:
             centred *= np.sqrt(weights, dtype=np.float32)[:, None]
         own = len(centred) if weights is None else float(weights.sum(dtype=np.float64))
         mean = near + centred.sum(axis=0, dtype=np.float64) / own if weights is None else near
-        total = self.count + own
-        shift = mean - self.mean
-        self.scatter += centred.T @ centred  # numpy sees the symmetry, which halves the work
+        self.merge(Moments(own, mean, centred.T @ centred))  # numpy sees the symmetry, which halves the work
+
+    def merge(self, other: Moments) -> None:
+        """Add what other rows gave (Chan's update)."""
+        if not other.count:
+            return
+        total = self.count + other.count
+        shift = other.mean - self.mean
+        self.scatter += other.scatter
         if self.count:
-            self.scatter += np.outer(shift, shift) * (self.count * own / total)
-        self.mean = self.mean + shift * (own / total)
+            self.scatter += np.outer(shift, shift) * (self.count * other.count / total)
+        self.mean = self.mean + shift * (other.count / total)
         self.count = total
 
 
@@ -189,18 +195,27 @@ def solve(trainer: Trainer, earlier: Moments | None) -> tuple[Components, Moment
         if columns > WIDEST_COVARIANCE:
             moments, components = None, components_of_wide(trainer, trainer.module.code_shape[0])
         else:
-            moments = earlier or Moments.none(columns)
-            scaling = trainer.rows.scaling
-            centre = (scaling.centre * scaling.scale + scaling.offset).numpy()
-            order, weights = Order(trainer.training), trainer.rows.weights
-            for block, places in ordered_blocks(trainer.rows.source, order, numbered=weights is not None):
-                flat = _filled(block.reshape(len(block), -1), centre)
-                own = None if weights is None else weights[places]
-                moments.add(flat, scaling.offset.numpy(), scaling.scale.numpy(), own)
+            moments = _moments_of_all(trainer, earlier or Moments.none(columns))
             components = components_from(moments, trainer.module.code_shape[0])
         install(trainer.module, components)
         tell(trainer, _record(trainer, components, started))
     return components, moments
+
+
+def _moments_of_all(trainer: Trainer, earlier: Moments) -> Moments:
+    """Add the training rows to earlier ones; each rank reads its share."""
+    source, scaling, weights = trainer.rows.source, trainer.rows.scaling, trainer.rows.weights
+    moments = earlier if trainer.ranks.first else Moments.none(len(earlier.mean))
+    centre = (scaling.centre * scaling.scale + scaling.offset).numpy()
+    order = Order(trainer.ranks.share(source.pieces, trainer.training))
+    for block, places in ordered_blocks(source, order, numbered=weights is not None):
+        flat = _filled(block.reshape(len(block), -1), centre)
+        own = None if weights is None else weights[places]
+        moments.add(flat, scaling.offset.numpy(), scaling.scale.numpy(), own)
+    first, *others = trainer.ranks.gathered(moments)
+    for other in others:
+        first.merge(other)
+    return first
 
 
 def _filled(rows: NDArray, centre: NDArray) -> NDArray:

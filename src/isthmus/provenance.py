@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from isthmus import __version__
+from isthmus.ranks import Ranks
 from isthmus.records import Provenance
 from isthmus.sources import Source
 
@@ -43,6 +44,12 @@ class Digest:
         """Take the next rows in."""
         self._state.update(np.ascontiguousarray(block, dtype=self._dtype).reshape(-1).view(np.uint8).data)
         self.rows += len(block)
+
+    def join(self, ranks: Ranks) -> None:
+        """Take in what the other ranks have seen of the rows."""
+        if ranks.count > 1:
+            digests, rows = zip(*ranks.gathered((str(self), self.rows)), strict=True)
+            self._state, self.rows = hashlib.blake2b(" ".join(digests).encode(), digest_size=_BYTES), sum(rows)
 
     def __str__(self) -> str:
         return self._state.hexdigest()

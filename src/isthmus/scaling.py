@@ -15,6 +15,7 @@ from torch import Tensor
 
 from isthmus.errors import DataError, ModelFileError
 from isthmus.provenance import Digest
+from isthmus.ranks import Ranks
 from isthmus.sources import Order, Source, ordered_blocks
 from isthmus.sources.protocol import spaced
 
@@ -108,7 +109,12 @@ class Scaling:
 
 
 def learn_scaling(
-    source: Source, pieces: NDArray, how: str, weights: NDArray | None = None, digest: Digest | None = None
+    source: Source,
+    pieces: NDArray,
+    how: str,
+    weights: NDArray | None = None,
+    digest: Digest | None = None,
+    ranks: Ranks | None = None,
 ) -> Scaling:
     """Learn a scaling on some rows, a block at a time; missing cells are left out.
 
@@ -125,13 +131,15 @@ def learn_scaling(
         How much each row counts; rows of weight 0 do not.
     digest : Digest or None
         Takes the rows in as they pass.
+    ranks : Ranks or None
+        The processes that learn together, each from its share of the pieces; None: this one alone.
 
     Raises
     ------
     DataError
         If there are numbers beyond the range of float32, or a column has no cell at all.
     """
-    facts = Columns(source, pieces, how, weights, digest)
+    facts = Columns(source, pieces, how, weights, digest, ranks)
     low, high = facts.low, facts.high
     if np.isnan(low).any():
         name = _name(source, int(np.flatnonzero(np.isnan(low))[0]))
@@ -148,9 +156,9 @@ def learn_scaling(
     return Scaling(*moved, float(scaled_low), float(scaled_high), centre, ranges)
 
 
-def widened(scaling: Scaling, source: Source, digest: Digest | None = None) -> Scaling:
+def widened(scaling: Scaling, source: Source, digest: Digest | None = None, ranks: Ranks | None = None) -> Scaling:
     """Let the ranges of a scaling take in more rows; how it scales stays."""
-    facts = Columns(source, np.arange(source.pieces.count), "none", None, digest)
+    facts = Columns(source, np.arange(source.pieces.count), "none", None, digest, ranks)
     low, high = scaling.ranges
     own = _ranges(facts.low, facts.high, by_column=len(low) > 1)
     return replace(scaling, ranges=torch.stack([torch.fmin(low, own[0]), torch.fmax(high, own[1])]))
@@ -169,17 +177,25 @@ class Columns:
     """
 
     def __init__(
-        self, source: Source, pieces: NDArray, how: str, weights: NDArray | None, digest: Digest | None = None
+        self,
+        source: Source,
+        pieces: NDArray,
+        how: str,
+        weights: NDArray | None,
+        digest: Digest | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         self.source, self.pieces, self._weights = source, pieces, weights
-        self._digest = digest
-        self._scaler: StandardScaler | None = None
+        self._digest, self._ranks = digest, ranks or Ranks()
+        self._own = self._ranks.share(source.pieces, pieces)
+        self._moments: OffsetAndScale | None = None
         outside = source.pieces.sizes is not None
         self._pass(ranges=True, moments=outside and _may_need_moments(source, how))
 
     def _pass(self, *, ranges: bool, moments: bool) -> None:
         scaler, extremes = StandardScaler(), []
-        total, count = np.zeros(1), np.zeros(1)
+        total: Any = np.zeros(1)
+        count: Any = np.zeros(1)
         for flat, weights in self._blocks():
             if moments:
                 scaler.partial_fit(flat.astype(np.float64), sample_weight=weights)
@@ -188,8 +204,12 @@ class Columns:
                 extremes.append((low, high))
                 total, count = total + own, count + there
         if moments:
-            self._scaler = scaler
+            seen = [_moments_of(scaler)] if hasattr(scaler, "scale_") else []
+            self._moments = _merged([own for found in self._ranks.gathered(seen) for own in found])
         if ranges:
+            found = self._ranks.gathered((extremes, total, count))
+            extremes = [pair for pairs, _, _ in found for pair in pairs]
+            total, count = sum(own for _, own, _ in found), sum(own for _, _, own in found)
             self.low = np.fmin.reduce([low for low, _ in extremes]).astype(np.float64)
             self.high = np.fmax.reduce([high for _, high in extremes]).astype(np.float64)
             self.mean = total / np.maximum(count, 1)
@@ -198,11 +218,11 @@ class Columns:
     def _blocks(self) -> Iterator[tuple[NDArray, NDArray | None]]:
         """Yield flat rows that count, with their weights if they have any."""
         if self._weights is None:
-            for block in self.source.read(self.pieces):
+            for block in self.source.read(self._own):
                 self._note(block)
                 yield block.reshape(len(block), -1), None
             return
-        for block, places in ordered_blocks(self.source, Order(self.pieces), numbered=True):
+        for block, places in ordered_blocks(self.source, Order(self._own), numbered=True):
             self._note(block)
             weights = self._weights[places].astype(np.float64)
             if weights.any():
@@ -215,16 +235,33 @@ class Columns:
     @property
     def moments(self) -> OffsetAndScale:
         """Mean and variance of each column; a column of one value has a variance of zero."""
-        if self._scaler is None:
+        if self._moments is None:
             self._pass(ranges=False, moments=True)
-        scaler: Any = self._scaler
-        constant = scaler.scale_ == 1.0
-        return scaler.mean_, np.where(constant & (scaler.var_ != 1.0), 0.0, scaler.var_)
+        assert self._moments is not None
+        return self._moments
 
     @property
     def images(self) -> bool:
         """Whether rows are images, which are scaled as a whole."""
         return len(self.source.row_shape) > 1
+
+
+def _moments_of(scaler: Any) -> tuple[NDArray, NDArray, NDArray]:
+    """Give mean, variance and number of the cells of each column; a column of one value has a variance of zero."""
+    constant = scaler.scale_ == 1.0
+    variance = np.where(constant & (scaler.var_ != 1.0), 0.0, scaler.var_)
+    return scaler.mean_, variance, np.broadcast_to(scaler.n_samples_seen_, variance.shape)
+
+
+def _merged(moments: list[tuple[NDArray, NDArray, NDArray]]) -> OffsetAndScale:
+    """Give mean and variance of all cells that the ranks have seen."""
+    if len(moments) == 1:
+        return moments[0][:2]
+    means, variances, counts = (np.nan_to_num(np.stack(part)) for part in zip(*moments, strict=True))
+    shares = counts / np.maximum(counts.sum(axis=0), 1)
+    mean = (shares * means).sum(axis=0)
+    apart = np.where(np.isclose(means, mean, rtol=1e-12, atol=0), 0.0, means - mean)
+    return mean, (shares * (variances + np.square(apart))).sum(axis=0)
 
 
 def _summary(flat: NDArray, weights: NDArray | None) -> tuple[NDArray, NDArray, Any, Any]:

@@ -11,6 +11,7 @@ from torch import Tensor, optim
 
 from isthmus.engines import Engine
 from isthmus.memory import Portions
+from isthmus.ranks import Ranks
 from isthmus.records import Batch, Best, Epoch
 
 
@@ -40,6 +41,16 @@ class Totals:
         self.error = self.error.to(error.device) + error
         self.rows += batch.weight
         self.cells += batch.cells
+
+    def of_all(self, ranks: Ranks) -> Totals:
+        """Add what the other ranks measured."""
+        if ranks.count == 1:
+            return self
+        own = {name: float(total) for name, total in self.losses.items()}
+        losses, errors, rows, cells = zip(*ranks.gathered((own, float(self.error), self.rows, self.cells)), strict=True)
+        names = dict.fromkeys(name for one in losses for name in one)
+        sums = {name: torch.tensor(sum(one.get(name, 0.0) for one in losses)) for name in names}
+        return Totals(sums, torch.tensor(sum(errors)), sum(rows), sum(cells))
 
     def means(self) -> tuple[dict[str, float], float]:
         """Give the losses per row and the squared error per cell."""

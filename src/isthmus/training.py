@@ -23,6 +23,7 @@ from isthmus.engines import Engine, accumulated, engine_for
 from isthmus.errors import DivergedError
 from isthmus.hyperparameters import Training
 from isthmus.module import AutoencoderModule
+from isthmus.ranks import Ranks
 from isthmus.records import Batch, Epoch
 from isthmus.rows import Rows, predictions_size
 from isthmus.sources.shuffling import shuffled
@@ -76,6 +77,8 @@ class Trainer:
         What watches.
     epochs : int
         Epochs to train; 0 stands for what the settings ask for.
+    ranks : Ranks
+        The processes that train together; each has all rows and takes its share of them.
     diverged : DivergedError or None
         Why the run ended early, if it did.
     """
@@ -89,6 +92,7 @@ class Trainer:
     schedule: str
     callbacks: Sequence[Callback] = ()
     epochs: int = 0
+    ranks: Ranks = Ranks()
     diverged: DivergedError | None = None
 
     def __post_init__(self) -> None:
@@ -165,8 +169,7 @@ class Trainer:
     def run_epoch(self) -> Epoch:
         """Learn from every training row once, then measure on the held-out ones."""
         started = time.perf_counter()
-        totals = self._learn()
-        losses, mse = totals.means()
+        losses, mse = self._learn().of_all(self.ranks).means()
         held_out, held_out_mse, denoising = self._validate()
         epoch = Epoch(
             epoch=len(self.state.history) + 1,
@@ -189,20 +192,25 @@ class Trainer:
         """Take the steps of an epoch, or those that are left of one that was begun."""
         state, size = self.state, int(self.settings.batch_size)
         state.epoch_began_with = state.shuffler.get_state()
-        order = shuffled(self.rows.source.pieces, self.training, state.shuffler)
+        cut = self.rows.source.pieces
+        order, own, steps = self.ranks.batches(cut, shuffled(cut, self.training, state.shuffler), size)
+        batches = self.rows.batches(order, own, skip=state.step * own)
         watch = LossWatch(self.rows.device)
         self.module.train()
         try:
-            for batch in self.rows.batches(order, size, skip=state.step * size):
+            while state.step < steps:
+                batch = next(batches, None)
                 progress = min(1.0, (len(state.history) * self.steps + state.step) / (self.epochs * self.steps))
                 self._set_rate(_SCHEDULES[self.schedule](progress))
-                losses, error = self._gradient(batch, progress)
-                self._refuse(watch.ago(losses), batch)
+                if batch is not None:  # a rank may have no rows left while others have
+                    losses, error = self._gradient(batch, progress)
+                    self._refuse(watch.ago(losses), batch)
+                    state.totals.add(batch, losses, error)
+                self.ranks.average(self.engine.parameters, len(batch or ()))
                 self._follow()
-                state.totals.add(batch, losses, error)
                 state.step += 1
                 for callback in self.callbacks:
-                    callback.batch_ended(self, len(batch))
+                    callback.batch_ended(self, self.ranks.count * len(batch or ()))
             self._refuse(watch.look(), None)
             return state.totals
         finally:
@@ -228,7 +236,7 @@ class Trainer:
 
     def _refuse(self, ago: int | None, batch: Batch | None) -> None:
         """Stop if the loss of a step was not finite, by how many steps ago that was; ``batch`` is the present one."""
-        if ago is None:
+        if ago is None or self.ranks.count > 1:  # ranks stop together, after the epoch
             return
         place = self.state.step + (0 if batch is None else 1) - ago
         where = f"epoch {len(self.state.history) + 1}, batch {place} of {self.steps}"
@@ -246,7 +254,7 @@ class Trainer:
         if not math.isfinite(epoch.loss):
             raise diverged(where, "the loss is not finite", self._reach, self._rate)
         if not math.isfinite(epoch.monitored):
-            some = next(self._held_out_batches())
+            some = next(self._held_out_batches(self.validation))
             what = seen_in(self.module, some, "loss of the held-out rows")
             raise diverged(f"epoch {epoch.epoch}", what, float(some.rows.abs().max()), self._rate)
 
@@ -269,17 +277,17 @@ class Trainer:
             return {}, None, None
         totals, noisy = Totals(), Totals()
         same_each_epoch = torch.Generator(self.state.generator.device).manual_seed(0)
-        for batch in self._held_out_batches():
+        for batch in self._held_out_batches(self.ranks.share(self.rows.source.pieces, self.validation)):
             measured = partial(self._measured, batch, same_each_epoch)
             for part, clean, corrupted in self.state.validation_portions.attempt(measured, len(batch)):
                 totals.add(part, *clean)
                 if corrupted is not None:
                     noisy.add(part, *corrupted)
-        losses, mse = totals.means()
-        return losses, mse, noisy.means()[0].get("reconstruction")
+        losses, mse = totals.of_all(self.ranks).means()
+        return losses, mse, noisy.of_all(self.ranks).means()[0].get("reconstruction")
 
-    def _held_out_batches(self) -> Iterator[Batch]:
-        return self.rows.batches(self.validation, predictions_size(self.module.schema, self.module.widest))
+    def _held_out_batches(self, pieces: NDArray) -> Iterator[Batch]:
+        return self.rows.batches(pieces, predictions_size(self.module.schema, self.module.widest))
 
     def _measured(self, batch: Batch, generator: torch.Generator, at_once: int) -> list[tuple[Batch, Any, Any]]:
         """Give parts of a batch, each with its losses and those when it is corrupted."""

@@ -28,7 +28,7 @@ def add_to(commands: Any) -> None:
         "train",
         help="train an autoencoder and compare it with PCA",
         description="Train an autoencoder and compare it with PCA. Ctrl-C ends the training early; the best model "
-        "so far is kept, written and compared.",
+        "so far is kept, written and compared. Under torchrun all processes train one model.",
         usage="isthmus train DATA [--model MODEL] [--out DIR] [options]",
         allow_abbrev=False,
     )
@@ -52,12 +52,16 @@ def train(data: str, *, model: str, out: Path | None, test: str | None, overwrit
     folder = out or Path(f"isthmus-{model}")
     _check_free(folder, overwrite)
     import isthmus
+    from isthmus.ranks import joined
 
     rows = rows_of(data)
     estimator = getattr(isthmus, estimator_name(model))(**parameters)
     unseen = rows_of(test or "mnist-test") if test or data == "mnist" else None
     started = time.perf_counter()
-    diverged = _fit(estimator, rows)
+    with joined() as ranks:
+        diverged = _fit(estimator, rows)
+    if not ranks.first:
+        return
     seconds = time.perf_counter() - started
     folder.mkdir(parents=True, exist_ok=True)
     estimator.save(folder / FILES[0], overwrite=overwrite)
