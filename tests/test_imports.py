@@ -60,6 +60,7 @@ LAYERS = (
     "evidence",
     "variational",
     "loading",
+    "keras.*",
     "health.*",
     "selection.*",
     "serving.*",

@@ -392,7 +392,7 @@ def test_the_section_stands_behind_the_summary_and_before_the_other_sections(tex
 
 @pytest.mark.parametrize("cls", PARTS)
 def test_a_part_names_its_kind(cls):
-    assert cls.kind in {"network", "bottleneck", "corruption", "reconstruction", "penalty", "schedule"}
+    assert cls.kind in {"network", "layer", "bottleneck", "corruption", "reconstruction", "penalty", "schedule"}
 
 
 @pytest.mark.parametrize("cls", PARTS)

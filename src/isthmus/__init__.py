@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from isthmus.concrete import ConcreteAutoencoder
+    from isthmus.keras import from_keras
     from isthmus.loading import load
     from isthmus.principal import LinearAutoencoder
     from isthmus.variants import (
@@ -34,6 +35,7 @@ _HOMES = {
     "LinearAutoencoder": "principal",
     "SparseAutoencoder": "variants",
     "VariationalAutoencoder": "variational",
+    "from_keras": "keras",
     "load": "loading",
 }
 _MODULES = ("datasets", "health", "metrics", "parts", "plots", "report", "selection")
@@ -48,6 +50,7 @@ __all__ = [
     "LinearAutoencoder",
     "SparseAutoencoder",
     "VariationalAutoencoder",
+    "from_keras",
     "load",
 ]
 

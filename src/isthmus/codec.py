@@ -46,8 +46,8 @@ class Codec:
         return portioned(self.batches([codes]), self._decode)
 
     def rebuilt(self, source: Iterable[NDArray]) -> Iterator[tuple[NDArray, NDArray]]:
-        """Yield batches of rows, each with its reconstruction."""
-        return portioned(self.batches(source), lambda batch: (batch, self._decode(self._encode(batch))))
+        """Yield batches of rows in the shape that was fitted, each with its reconstruction."""
+        return portioned(self.batches(source), self._with_rebuilt)
 
     def batches(self, source: Iterable[NDArray]) -> Iterator[NDArray]:
         """Yield rows as many at a time as go through the network at once."""
@@ -55,6 +55,9 @@ class Codec:
         for block in source:
             for start in range(0, len(block), size):
                 yield block[start : start + size]
+
+    def _with_rebuilt(self, batch: NDArray) -> tuple[NDArray, NDArray]:
+        return batch.reshape(len(batch), *self.module.schema.row_shape), self._decode(self._encode(batch))
 
     @torch.inference_mode()
     def _encode(self, batch: NDArray) -> NDArray:

@@ -161,13 +161,14 @@ class AutoencoderModule(nn.Module):
         generator : Generator
             Source of draws.
         training : bool, default=True
-            Whether encoders and bottlenecks that are random only in training are so.
+            Whether networks and bottlenecks that are random only in training are so.
         """
-        features = self._features(inputs, progress, generator if training else None)
+        chance = generator if training else None
+        features = passed(self.encoder, inputs, progress, chance)
         if self.recipe.n_importance > 1:
             return self._importance_weighted(batch, features, progress, generator)
         latent = self.recipe.bottleneck(features, progress, self._noise(generator, training))
-        output = self.decoder(latent.code)
+        output = passed(self.decoder, latent.code, progress, chance)
         losses = {"reconstruction": self.compared(output, batch)}
         run = Pass(batch, inputs, latent, output, self.encoder, self.decoder, generator, progress)
         for penalty in self.recipe.penalties:
@@ -187,11 +188,6 @@ class AutoencoderModule(nn.Module):
             raise ParameterError(f"{name} has no terms(output, rows), which missing cells and weights need")
         terms = self.reconstruction.terms(output, batch.rows)
         return terms if batch.present is None else terms * batch.present
-
-    def _features(self, inputs: Tensor, progress: float, generator: Generator | None) -> Tensor:
-        if generator is not None and hasattr(self.encoder, "draw"):
-            return self.encoder.draw(inputs, progress, generator)
-        return self.encoder(inputs)
 
     def _noise(self, generator: Generator, training: bool) -> Generator | None:
         return generator if training or self.recipe.bottleneck.random else None
@@ -236,6 +232,13 @@ class AutoencoderModule(nn.Module):
         weights, output = self._weights(batch, features, k, progress, generator)
         bound = batch.mean(weights.logsumexp(dim=1) - math.log(k))
         return {"bound": -bound}, self.squared_error(output[::k], batch)
+
+
+def passed(network: Any, values: Tensor, progress: float, generator: Generator | None) -> Tensor:
+    """Pass values through a network; with a generator one that draws in training does so."""
+    if generator is not None and hasattr(network, "draw"):
+        return network.draw(values, progress, generator)
+    return network(values)
 
 
 def built(part: Any) -> Any:

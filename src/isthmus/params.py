@@ -307,8 +307,8 @@ def documented(cls: type[T]) -> type[T]:
 def part(cls: type[T]) -> type[T]:
     """Make a class a part: a frozen dataclass that checks its parameters when it is made.
 
-    The class names what it is for in ``kind``: ``"network"``, ``"bottleneck"``, ``"corruption"``,
-    ``"reconstruction"`` or ``"penalty"``.
+    The class names what it is for in ``kind``: ``"network"``, ``"layer"``, ``"bottleneck"``,
+    ``"corruption"``, ``"reconstruction"`` or ``"penalty"``.
     """
     cls.__post_init__ = check  # type: ignore[attr-defined]
     return documented(dataclass(frozen=True)(cls))

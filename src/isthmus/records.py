@@ -256,7 +256,7 @@ class Reference:
     held_out : bool
         Whether the rows were held out; without such rows some of the training rows are measured.
     rows : int
-        How many were measured.
+        How many were measured; 0 for a model that was trained elsewhere.
     error, deviation : float
         Mean over rows, and standard deviation, of the squared error per cell, in the scaled units of training.
     unusual : float

@@ -41,7 +41,7 @@ def checked_source(estimator: Any, X: Any, *, reset: bool) -> Source:
     Raises
     ------
     DataError
-        If a cell is infinite, or the shape differs from the fitted one.
+        If a cell is infinite, or the shape differs from the fitted one, but for the one channel of grey images.
     ValueError
         As scikit-learn does for anything else that is no array of numbers.
     """
@@ -62,8 +62,9 @@ def checked_source(estimator: Any, X: Any, *, reset: bool) -> Source:
     if len(source.row_shape) > 3:
         dimensions = len(source.row_shape) + 1
         raise DataError(f"X must have 2 to 4 dimensions (rows, or images with or without channels); got {dimensions}")
-    if not reset and source.row_shape != estimator.schema_.row_shape:
-        raise DataError(_shape_differs((len(source), *source.row_shape), estimator.schema_.row_shape))
+    shape = source.row_shape
+    if not reset and estimator.schema_.row_shape not in (shape, (*shape, 1) if len(shape) == 2 else shape):
+        raise DataError(_shape_differs((len(source), *shape), estimator.schema_.row_shape))
     return source
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Never
 
 from isthmus import __version__
-from isthmus.cli import choose, doctor, explore, report, ship, train, use
+from isthmus.cli import bring, choose, doctor, explore, report, ship, train, use
 from isthmus.errors import CommandLineError, MissingExtraError
 
 
@@ -32,6 +32,7 @@ def parser() -> ArgumentParser:
     report.add_to(commands)
     ship.add_to(commands)
     explore.add_to(commands)
+    bring.add_to(commands)
     return top
 
 

@@ -71,6 +71,8 @@ def narrow_range(look: Look) -> Iterator[Finding]:
 def drift(look: Look) -> Iterator[Finding]:
     """An error that differs from that of the rows held out in training by more than chance."""
     reference, n = look.model.reference_, len(look.errors)
+    if not reference.rows:
+        return
     error = float(look.errors.mean())
     ratio = error / reference.error if reference.error > 0 else (math.inf if error > 1e-12 else 1.0)
     noise = math.hypot(reference.deviation / math.sqrt(reference.rows), float(look.errors.std()) / math.sqrt(n))

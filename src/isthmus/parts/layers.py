@@ -24,7 +24,8 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 ELEMENTWISE = tuple(_ACTIVATIONS.values())
 _RECTIFIERS = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Softplus)
 _FEW, _BLUR, _EDGE = 4, 0.3, 0.02
-_WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
+Weighted = nn.Linear | nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d
+_WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 
 
 def activation(name: str) -> list[nn.Module]:
@@ -49,7 +50,7 @@ def initialise(network: nn.Module, generator: Generator) -> None:
     for layer, rectified in _weighted_layers(network):
         bound = math.sqrt(6 / sum(_fans(layer)))
         nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
-        if rectified and len(layer.weight) <= _FEW:
+        if rectified and not isinstance(layer, nn.ConvTranspose2d) and len(layer.weight) <= _FEW:
             _start_as_blur(layer)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
@@ -76,7 +77,7 @@ def start_at(decoder: nn.Module, mean: Tensor, *, logits: bool) -> None:
     last = decoder[-2] if sigmoid and len(decoder) > 1 else decoder[-1]
     if not isinstance(last, _WEIGHTED) or last.bias is None:
         return
-    target = mean if isinstance(last, nn.Linear) else mean.flatten(1).mean(dim=1)
+    target = mean if mean.ndim == 1 else mean.flatten(1).mean(dim=1)
     with torch.no_grad():
         last.bias.copy_(torch.logit(target, eps=_EDGE) if sigmoid or logits else target)
 
@@ -114,12 +115,12 @@ def _start_as_blur(layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> None:
         layer.weight.div_(layer.weight.flatten(1).sum(dim=1).reshape(-1, *[1] * (layer.weight.ndim - 1)))
 
 
-def _fans(layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> tuple[int, int]:
+def _fans(layer: Weighted) -> tuple[int, int]:
     taps = math.prod(layer.weight.shape[2:])
     return layer.weight.shape[0] * taps, layer.weight.shape[1] * taps
 
 
-def _weighted_layers(network: nn.Module) -> Iterator[tuple[nn.Linear | nn.Conv1d | nn.Conv2d, bool]]:
+def _weighted_layers(network: nn.Module) -> Iterator[tuple[Weighted, bool]]:
     """Yield each layer with weights, and whether a rectifier is the first activation behind it."""
     layers = [layer for layer in network.modules() if not isinstance(layer, nn.Sequential)]
     for place, layer in enumerate(layers):

@@ -27,6 +27,21 @@ class Network(Protocol):
         """Draw the weights in place."""
 
 
+class Layer(Protocol):
+    """Describes a layer of `Layers`. Shapes are those of a row and have the channels last."""
+
+    kind: ClassVar[str]
+
+    def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Give the shape of what comes out; raise `ParameterError` if the layer cannot take ``shape``."""
+
+    def build(self, shape: tuple[int, ...]) -> list[nn.Module]:
+        """Make the modules, one after the other, that do it to tensors with the channels first.
+
+        One that draws in training does so in ``draw(values, progress, generator)``, and nowhere else.
+        """
+
+
 class Bottleneck(Protocol):
     """Describes what becomes of the encoder's output."""
 

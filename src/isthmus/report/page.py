@@ -150,7 +150,8 @@ def _place(share: float) -> str:
 def _history(training: Values) -> Values:
     history = training["history"]
     if not history:
-        return {"training_words": "It was solved exactly, without epochs.", "history_plot": None, "history_key": []}
+        words = "It has no epochs: it was solved exactly, or trained elsewhere."
+        return {"training_words": words, "history_plot": None, "history_key": []}
     words = f"{len(history)} epoch{_s(len(history))} in {training['seconds']:.3g} s"
     if training["held_out_rows"]:
         words += f", with {training['held_out_rows']:,} rows held out; "
