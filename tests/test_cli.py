@@ -74,7 +74,7 @@ def test_codes_and_rows_go_out_and_come_back(trained, tmp_path, capsys):
     assert run("reconstruct", model, rows, "-o", tmp_path / "rebuilt.parquet") == 0
     assert run("evaluate", model, rows) == 0
     assert "variance explained" in capsys.readouterr().out
-    for kind in ("reconstructions", "codes", "history"):
+    for kind in ("reconstructions", "codes", "traversal", "history", "filters"):
         assert run("plot", model, rows, "--kind", kind, "-o", tmp_path / f"{kind}.png") == 0
         assert (tmp_path / f"{kind}.png").stat().st_size > 1000
 
@@ -182,6 +182,21 @@ def test_an_interrupted_curve_goes_on(trained, tmp_path, capsys, monkeypatch):
     assert run(*command) == 0
     assert made == [1, 2, 2]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(CURVE_FILES)
+
+
+def test_a_curve_of_many_rows_is_of_some_that_are_drawn(tmp_path, capsys):
+    command = ["curve", "digits", "--sizes", "2", "--hidden", "8", *QUICK]
+    assert run(*command, "--rows", "100", "--out", tmp_path / "some") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "held-out rows of 100 drawn from 1,797 (--rows all takes all)" in shown
+    assert run(*command, "--rows", "all", "--out", tmp_path / "all") == 0
+    assert "held-out rows of all 1,797" in capsys.readouterr().out
+    assert "--rows: must be an integer of at least 2; got '1'" in refused(capsys, *command, "--rows", "1")
+    flags = ["--models", "linear", "--rows", "200", "--out", tmp_path / "compared"]
+    assert run("compare", "digits", *flags) == 0
+    shown = capsys.readouterr().out
+    assert "200 drawn from 1,797" in shown
+    assert "kNN" in shown
 
 
 def test_models_are_compared_with_the_flags_that_each_of_them_has(tmp_path, capsys):

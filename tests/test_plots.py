@@ -8,6 +8,7 @@ from io import BytesIO
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from scipy.stats import norm
 from sklearn.datasets import load_wine
 from sklearn.exceptions import NotFittedError
@@ -15,7 +16,21 @@ from sklearn.exceptions import NotFittedError
 import isthmus
 from isthmus.datasets import load_digits
 from isthmus.errors import DataError, ParameterError
-from isthmus.plots import plot_codes, plot_history, plot_manifold, plot_reconstructions, plot_traversals
+from isthmus.plots import (
+    CodesDisplay,
+    CodeSizeCurveDisplay,
+    FiltersDisplay,
+    HistoryDisplay,
+    ManifoldDisplay,
+    ReconstructionsDisplay,
+    TraversalDisplay,
+    plot_codes,
+    plot_filters,
+    plot_history,
+    plot_manifold,
+    plot_reconstructions,
+    plot_traversal,
+)
 from isthmus.records import Epoch
 
 IMAGES, DIGITS = (array[:200] for array in load_digits())
@@ -437,7 +452,7 @@ def test_a_manifold_needs_a_prior_images_and_two_numbers(plane):
 
 def test_traversals_move_one_number_at_a_time(plane):
     model, images = plane
-    figure = plot_traversals(model, images, steps=5)
+    figure = plot_traversal(model, images, steps=5)
     assert len(figure.axes) == 10
     codes = model.transform(images)
     moved = int(model.kl_per_unit_.argmax())
@@ -449,4 +464,68 @@ def test_traversals_move_one_number_at_a_time(plane):
 def test_traversals_of_a_table_are_bars_and_of_a_wide_code_the_first_sixteen():
     rows = np.random.RandomState(0).randn(50, 20)
     model = isthmus.LinearAutoencoder(18).fit(rows)
-    assert len(plot_traversals(model, rows, steps=2).axes) == 32
+    assert len(plot_traversal(model, rows, steps=2).axes) == 32
+
+
+# ---------------------------------------------------------------- filters
+
+
+def test_filters_are_the_first_weights_the_longest_first(dense):
+    weights = next(dense.encoder_.parameters()).detach().numpy()
+    longest = weights[np.linalg.norm(weights, axis=1).argmax()].reshape(8, 8)
+    figure = drawn(plot_filters(dense, n=6))
+    assert len(figure.axes) == 6
+    image = figure.axes[0].images[0]
+    np.testing.assert_allclose(image.get_array(), longest / np.abs(longest).max(), rtol=1e-6)
+    assert image.get_clim() == (-1, 1)
+
+
+def test_filters_of_convolutions_are_kernels_and_of_tables_a_heat_map(convolutional, wine):
+    assert {axes.images[0].get_array().shape for axes in drawn(plot_filters(convolutional)).axes} == {(3, 3)}
+    axes = drawn(plot_filters(wine[2])).axes
+    assert [one.images[0].get_array().shape for one in axes] == [(8, 13)]
+    assert axes[0].get_xticklabels()[1].get_text() == "x1"
+
+
+def test_filters_are_refused_where_there_are_none(dense):
+    with pytest.raises(ParameterError, match="n must be an integer of at least 1; got 0"):
+        plot_filters(dense, n=0)
+    signals = isthmus.ConvolutionalAutoencoder(channels=(2,), **SHORT).fit(IMAGES[:50, 0])
+    with pytest.raises(DataError, match="no dense layer or convolution of images"):
+        plot_filters(signals)
+
+
+# ---------------------------------------------------------------- displays
+
+
+@pytest.mark.parametrize("kind", ["svg", "pdf"])
+def test_displays_draw_into_axes_of_the_user_and_again(plane, kind):
+    model, images = plane
+    figure = Figure((12, 16), layout="constrained")
+    places = iter(figure.subplots(4, 2).flat)
+    displays = [
+        CodesDisplay.from_estimator(model, images, ax=next(places)),
+        HistoryDisplay.from_estimator(model, ax=next(places)),
+        ManifoldDisplay.from_estimator(model, n=4, ax=next(places)),
+        TraversalDisplay.from_estimator(model, images, steps=5, ax=next(places)),
+        ReconstructionsDisplay.from_estimator(model, images, n=4, ax=next(places)),
+        FiltersDisplay.from_estimator(model, n=9, ax=next(places)),
+        CodeSizeCurveDisplay.from_estimator(
+            isthmus.DenseAutoencoder(**SHORT), images, (2, 4), random_state=0, ax=next(places)
+        ),
+    ]
+    assert all(display.figure_ is figure for display in displays)
+    assert [np.size(display.ax_) for display in displays] == [1, 2, 1, 10, 12, 12, 2]
+    figure.savefig(written := BytesIO(), format=kind)
+    assert len(written.getvalue()) > 10_000
+    again = displays[0].plot()
+    assert again is displays[0]
+    assert again.figure_ is not figure
+    np.testing.assert_allclose(points(again.ax_), points(plot_codes(model, images).axes[0]))
+
+
+def test_several_axes_want_a_place_in_a_grid(dense):
+    loose = Figure().add_axes((0, 0, 1, 1))
+    assert CodesDisplay.from_estimator(dense, IMAGES, ax=loose).ax_ is loose
+    with pytest.raises(ParameterError, match="ax must be of a grid"):
+        ReconstructionsDisplay.from_estimator(dense, IMAGES, ax=loose)

@@ -15,7 +15,7 @@ import isthmus
 from isthmus import metrics
 from isthmus.callbacks import Watcher
 from isthmus.errors import DataError, DivergedError, ParameterError
-from isthmus.plots import plot_curve
+from isthmus.plots import plot_code_size_curve
 from isthmus.selection import Comparison, Curve, code_size_curve, compare
 from isthmus.selection.curve import _suggestion
 from isthmus.selection.fits import limited
@@ -166,7 +166,7 @@ def test_the_rows_of_a_curve_are_its_columns(rows):
 
 def test_the_figure_shows_both_curves_and_the_suggestion(rows):
     curve = code_size_curve(MODEL, rows, SIZES, cv=2)
-    figure = plot_curve(curve)
+    figure = plot_code_size_curve(curve)
     figure.draw_without_rendering()
     for axes, name in zip(figure.axes, ("error", "explained_variance"), strict=True):
         drawn = {line.get_label(): line for line in axes.lines}
@@ -182,7 +182,7 @@ def test_the_figure_shows_both_curves_and_the_suggestion(rows):
 def test_scales_are_logarithmic_where_the_range_is_wide(sizes, errors, scales):
     values = np.array(errors, float)
     curve = Curve(np.array(sizes), values, values, values, values, sizes[0], "", np.full(2, np.nan))
-    axes = plot_curve(curve).axes
+    axes = plot_code_size_curve(curve).axes
     assert (axes[0].get_yscale(), axes[1].get_xscale()) == (scales, scales)
 
 

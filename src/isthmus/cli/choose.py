@@ -16,13 +16,14 @@ from isthmus.cli.labels import HELP as LABELS
 from isthmus.cli.labels import labels_of
 from isthmus.cli.tables import print_table, write_csv
 from isthmus.cli.use import ROWS, rows_of
-from isthmus.errors import ParameterError, require
+from isthmus.errors import DataError, ParameterError, require
 from isthmus.files import OutputExistsError, replaced
 from isthmus.params import Number, Several, parameters_of
 
-CURVE_FILES = ("curve.csv", "curve.png")
+CURVE_FILES = ("curve.csv", "curve.png", "curve.svg")
 COMPARE_FILES = ("compare.csv",)
 FITS = "fits.json"
+MOST_ROWS = 20_000
 _SIZES = Several(Number(1, integer=True), shortest=1)
 _OF_ONE_FIT = ("checkpoint", "checkpoint_minutes", "resume")
 
@@ -59,6 +60,8 @@ def _command(commands: Any, name: str, words: str, usage: str) -> ArgumentParser
 
 def _add_common(parser: ArgumentParser, out: str, without: tuple[str, ...]) -> None:
     parser.add_argument("data", metavar="DATA", help=ROWS)
+    rows = f"rows to draw at random, always the same ones, or all [default: {MOST_ROWS:,}, or all if there are fewer]"
+    parser.add_argument("--rows", type=_number_or_all, default=MOST_ROWS, metavar="N", help=rows)
     folds = "folds of a cross-validation [default: one split with 20 %% of the rows held out]"
     parser.add_argument("--folds", type=_number(2), metavar="N", help=folds)
     parser.add_argument(
@@ -81,27 +84,33 @@ def _number(low: float = -math.inf) -> Callable[[str], int]:
     return read
 
 
+def _number_or_all(text: str) -> int | None:
+    return None if text == "all" else _number(2)(text)
+
+
 def curve(data: str, *, model: str, sizes: str | None, out: Path, overwrite: bool, **flags: Any) -> None:
     """Measure a model at several code sizes, write the curve and suggest a size."""
     wanted = None if sizes is None else _parsed_sizes(sizes)
     parameters = parameters_for(model, flags)
     _check_free(out, CURVE_FILES, overwrite)
     require("matplotlib.figure", "plot")
-    rows = rows_of(data)
+    drawn = _Rows(data, flags["rows"])
     import isthmus
     from isthmus.selection import code_size_curve
 
     estimator = getattr(isthmus, estimator_name(model))(**parameters)
     with _plain_warnings(), _begun(out) as kept:
-        found = code_size_curve(estimator, rows, wanted, checkpoint=kept, **_settings(flags, parameters))
-    print_table(f"{model}, held-out rows", found.rows())
+        found = code_size_curve(estimator, drawn.source, wanted, checkpoint=kept, **_settings(flags, parameters))
+    print_table(f"{model}, held-out rows of {drawn}", found.rows())
     print(found.reason)
     _end_unless(found.complete, out)
     write_csv(found.rows(), out / CURVE_FILES[0], overwrite)
-    from isthmus.plots import plot_curve
+    from isthmus.plots import plot_code_size_curve
 
-    with replaced(out / CURVE_FILES[1], overwrite=overwrite) as temporary:
-        plot_curve(found).savefig(temporary, dpi=150)
+    figure = plot_code_size_curve(found)
+    for name in CURVE_FILES[1:]:
+        with replaced(out / name, overwrite=overwrite) as temporary:
+            figure.savefig(temporary, dpi=150)
     _finish(out, CURVE_FILES)
 
 
@@ -110,18 +119,47 @@ def compare(data: str, *, models: str, labels: str, out: Path, overwrite: bool, 
     names = _parsed_models(models)
     parameters = _parameters_of_each(names, flags)
     _check_free(out, COMPARE_FILES, overwrite)
-    rows, classes = rows_of(data), labels_of(labels, data)
+    drawn = _Rows(data, flags["rows"])
+    classes = drawn.of(labels_of(labels, data))
     import isthmus
     from isthmus import selection
 
     estimators = {name: getattr(isthmus, estimator_name(name))(**parameters[name]) for name in names}
     settings = _settings(flags, parameters[names[0]])
     with _plain_warnings(), _begun(out) as kept:
-        found = selection.compare(estimators, rows, classes, checkpoint=kept, **settings)
-    print_table("held-out rows", found.rows())
+        found = selection.compare(estimators, drawn.source, classes, checkpoint=kept, **settings)
+    print_table(f"held-out rows of {drawn}", found.rows())
     _end_unless(found.complete, out)
     write_csv(found.rows(), out / COMPARE_FILES[0], overwrite)
     _finish(out, COMPARE_FILES)
+
+
+class _Rows:
+    """The rows of a study: all, or some drawn at random with a fixed seed, so that a study can go on."""
+
+    def __init__(self, data: str, most: int | None) -> None:
+        from isthmus.sources import ArrayRows, drawn
+
+        whole = rows_of(data)
+        self.source, self.numbers, self._total = whole, None, len(whole)
+        if most is not None and most < len(whole):
+            import numpy as np
+
+            rows, self.numbers = drawn(whole, most, np.random.RandomState(0))
+            self.source = ArrayRows(rows, whole.names)
+
+    def of(self, labels: Any) -> Any:
+        """Give the labels of these rows, of those of all rows."""
+        if labels is None or self.numbers is None:
+            return labels
+        if len(labels) != self._total:
+            raise DataError(f"--labels must have one label for each of the {self._total} rows; got {len(labels)}")
+        return labels[self.numbers]
+
+    def __str__(self) -> str:
+        if self.numbers is None:
+            return f"all {self._total:,}"
+        return f"{len(self.numbers):,} drawn from {self._total:,} (--rows all takes all)"
 
 
 def _parsed_sizes(text: str) -> tuple[int, ...]:

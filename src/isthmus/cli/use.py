@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isthmus.cli.labels import HELP as LABELS
+from isthmus.cli.labels import labels_of
 from isthmus.cli.writing import write_blocks
 from isthmus.files import OutputExistsError, replaced
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from isthmus.estimator import BaseAutoencoder
     from isthmus.sources import Source
 
+_OF_ROWS, _OF_MODEL = ("reconstructions", "codes", "traversal"), ("history", "manifold", "filters")
 MODEL = "a model.safetensors"
 ROWS = (
     "rows: mnist, mnist-test, digits, a .npy, .npz, .csv, .parquet or IDX file, a folder of images or of Parquet "
@@ -42,12 +45,15 @@ def add_to(commands: Any) -> None:
     one = _command(commands, evaluate, "print how well a model rebuilds rows")
     one.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
     one.add_argument("data", metavar="DATA", help=ROWS)
-    one = _command(commands, plot, "draw reconstructions, the map of codes, the history, or what the codes stand for")
+    one = _command(
+        commands, plot, "draw reconstructions, the map of codes, what they stand for, the history, or the first weights"
+    )
     one.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
-    one.add_argument("data", metavar="DATA", nargs="?", help=f"{ROWS}; not for history and manifold")
-    kinds = ("reconstructions", "codes", "history", "traversals", "manifold")
+    one.add_argument("data", metavar="DATA", nargs="?", help=f"{ROWS}; not for {', '.join(_OF_MODEL)}")
+    kinds = (*_OF_ROWS, *_OF_MODEL)
     one.add_argument("--kind", choices=kinds, default=kinds[0], help=f"what to draw [default: {kinds[0]}]")
     one.add_argument("--n", type=int, default=10, help="examples in the figure of reconstructions [default: 10]")
+    one.add_argument("--labels", default="auto", metavar="FILE", help=f"of the codes: {LABELS}")
     _add_output(one, ".png, .pdf or .svg")
 
 
@@ -118,26 +124,25 @@ def evaluate(model: Path, data: str) -> None:
         print(f"{name:<20}{value}")
 
 
-def plot(model: Path, data: str | None, *, out: Path, kind: str, n: int, overwrite: bool) -> None:
-    """Draw originals, codes and reconstructions, or the map of codes, or the history."""
+def plot(model: Path, data: str | None, *, out: Path, kind: str, n: int, labels: str, overwrite: bool) -> None:
+    """Draw a figure of a model, or of rows and what the model makes of them."""
     from isthmus.errors import DataError
 
     check_free(out, overwrite, (".png", ".pdf", ".svg"))
     estimator = load_model(model)
-    if data is None and kind not in ("history", "manifold"):
+    if data is None and kind in _OF_ROWS:
         raise DataError(f"plot --kind {kind} needs rows: isthmus plot MODEL DATA -o FILE")
     from isthmus import plots
 
-    if kind == "history":
-        figure = plots.plot_history(estimator)
-    elif kind == "manifold":
-        figure = plots.plot_manifold(estimator)
-    elif kind == "traversals":
-        figure = plots.plot_traversals(estimator, rows_of(str(data)))
+    draw = getattr(plots, f"plot_{kind}")
+    if kind in _OF_MODEL:
+        figure = draw(estimator)
+    elif kind == "reconstructions":
+        figure = draw(estimator, rows_of(str(data)), n=n)
     elif kind == "codes":
-        figure = plots.plot_codes(estimator, rows_of(str(data)))
+        figure = draw(estimator, rows_of(str(data)), labels_of(labels, str(data)))
     else:
-        figure = plots.plot_reconstructions(estimator, rows_of(str(data)), n=n)
+        figure = draw(estimator, rows_of(str(data)))
     with replaced(out, overwrite=overwrite) as temporary:
         figure.savefig(temporary, dpi=150)
 

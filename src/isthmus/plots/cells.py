@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.errors import require
+from isthmus.plots.display import Display, Layout
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # Inches: titles and scale of the rows of cells, what surrounds the cells, the gaps between them.
 _TITLES, _MARGIN, _ACROSS, _DOWN = 1.6, 0.12, 0.1, 0.16
@@ -62,18 +61,29 @@ class Row:
         axes.spines[["top", "right", "bottom"]].set_visible(False)
 
 
-def stacked(rows: Sequence[Row]) -> Figure:
-    """Draw rows of cells below each other, every length in inches, so that nothing overlaps at any n."""
-    n = len(rows[0].cells)
-    cell = min(max(14 / n, 0.7), 1.5)
-    heights = [row.height(cell) for row in rows]
-    width = _TITLES + n * cell + (n - 1) * _ACROSS + _MARGIN
-    height = _MARGIN + sum(heights) + (len(rows) - 1) * _DOWN + _MARGIN
-    sides = {"left": _TITLES / width, "right": 1 - _MARGIN / width}
-    ends = {"bottom": _MARGIN / height, "top": 1 - _MARGIN / height}
-    gaps = {"wspace": _ACROSS / cell, "hspace": _DOWN * len(rows) / sum(heights), "height_ratios": heights}
-    figure: Figure = require("matplotlib.figure", "plot").Figure(figsize=(width, height))
-    axes = figure.subplots(len(rows), n, squeeze=False, gridspec_kw=sides | ends | gaps)
-    for row, places in zip(rows, axes, strict=True):
-        row.draw(places)
-    return figure
+class CellsDisplay(Display):
+    """Rows of cells below each other, every length in inches, so that nothing overlaps at any number of cells.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        With as many cells each.
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+
+    def _layout(self) -> Layout:
+        n = len(self.rows[0].cells)
+        cell = min(max(14 / n, 0.7), 1.5)
+        heights = [row.height(cell) for row in self.rows]
+        width = _TITLES + n * cell + (n - 1) * _ACROSS + _MARGIN
+        height = _MARGIN + sum(heights) + (len(self.rows) - 1) * _DOWN + _MARGIN
+        grid = {"wspace": _ACROSS / cell, "hspace": _DOWN * len(self.rows) / sum(heights), "height_ratios": heights}
+        margins = {"left": _TITLES / width, "right": 1 - _MARGIN / width}
+        margins |= {"bottom": _MARGIN / height, "top": 1 - _MARGIN / height}
+        return Layout((width, height), len(self.rows), n, grid, margins, _TITLES / cell)
+
+    def _draw(self, axes: NDArray) -> None:
+        for row, places in zip(self.rows, axes, strict=True):
+            row.draw(places)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.colours import COLOURS, LINES, MARKERS
-from isthmus.errors import DataError, require
+from isthmus.errors import DataError
+from isthmus.plots.display import Display, Layout
 from isthmus.plots.plane import plane_of
 
 if TYPE_CHECKING:
@@ -53,24 +54,57 @@ def plot_codes(model: BaseAutoencoder, X: Any, y: ArrayLike | None = None) -> Fi
     >>> isthmus.plots.plot_codes(model, X, y).axes[0].get_xlabel()
     'code 1'
     """
-    check_is_fitted(model)
-    codes = np.asarray(model.transform(X), dtype=np.float64)
-    labels = np.zeros(len(codes)) if y is None else np.asarray(y)
-    classes, members = grouped(labels, len(codes))
-    named = str(getattr(y, "name", None) or "label")
-    figure: Figure = require("matplotlib.figure", "plot").Figure((6.4, 4.8), layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    if len(classes) > len(COLOURS):
-        _draw_numbers(axes, codes, labels.astype(float), named)
-        return figure
-    if codes.shape[1] == 1:
-        _draw_histogram(axes, codes[:, 0], classes, members)
-    else:
-        _draw_classes(axes, codes, classes, members)
-    if y is not None:
-        axes.legend(title=named, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, labelspacing=0.3)
-    return figure
+    return CodesDisplay.from_estimator(model, X, y).figure_
+
+
+class CodesDisplay(Display):
+    """The map of codes, as `plot_codes` draws it.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n, numbers)
+        Codes of rows.
+    labels : array-like of shape (n,), default=None
+        Their labels.
+
+    Examples
+    --------
+    >>> import isthmus
+    >>> X, y = isthmus.datasets.load_digits()
+    >>> model = isthmus.LinearAutoencoder(code_size=2).fit(X)
+    >>> isthmus.plots.CodesDisplay(model.transform(X), y).plot().ax_.get_ylabel()
+    'code 2'
+    """
+
+    def __init__(self, codes: ArrayLike, labels: ArrayLike | None = None) -> None:
+        self.codes, self.labels = np.asarray(codes, dtype=np.float64), labels
+
+    @classmethod
+    def from_estimator(
+        cls, model: BaseAutoencoder, X: Any, y: ArrayLike | None = None, *, ax: Axes | None = None
+    ) -> Self:
+        """Draw the codes of the rows of X; parameters are those of `plot_codes` and `plot`."""
+        check_is_fitted(model)
+        return cls(model.transform(X), y).plot(ax)
+
+    def _layout(self) -> Layout:
+        return Layout((6.4, 4.8))
+
+    def _draw(self, axes: NDArray) -> None:
+        ax, codes = axes.item(), self.codes
+        labels = np.zeros(len(codes)) if self.labels is None else np.asarray(self.labels)
+        classes, members = grouped(labels, len(codes))
+        named = str(getattr(self.labels, "name", None) or "label")
+        ax.spines[["top", "right"]].set_visible(False)
+        if len(classes) > len(COLOURS):
+            _draw_numbers(ax, codes, labels.astype(float), named)
+            return
+        if codes.shape[1] == 1:
+            _draw_histogram(ax, codes[:, 0], classes, members)
+        else:
+            _draw_classes(ax, codes, classes, members)
+        if self.labels is not None:
+            ax.legend(title=named, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, labelspacing=0.3)
 
 
 def grouped(labels: NDArray, n: int) -> tuple[NDArray, NDArray]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.colours import COLOURS
-from isthmus.errors import DataError, require
+from isthmus.errors import DataError
 from isthmus.pictures import range_of
+from isthmus.plots.display import Display, Layout
 from isthmus.records import Epoch
 
 if TYPE_CHECKING:
@@ -49,22 +51,47 @@ def plot_history(model: BaseAutoencoder) -> Figure:
     >>> [axes.get_ylabel() for axes in isthmus.plots.plot_history(model).axes]
     ['loss per row (scaled units)']
     """
-    check_is_fitted(model)
-    if not model.history_:
-        raise DataError("the model has an empty history_: fit it for at least one epoch")
-    history, terms = model.history_, [name for name in model.history_[-1].losses if name != "reconstruction"]
-    figure: Figure = require("matplotlib.figure", "plot").Figure((6.4, 6.4 if terms else 4.0), layout="constrained")
-    panels = figure.subplots(2 if terms else 1, sharex=True, squeeze=False)[:, 0]
-    _draw_loss(panels[0], history)
-    for name, colour in zip(terms, COLOURS, strict=False):
-        _curve(panels[1], history, [epoch.losses.get(name) for epoch in history], color=colour, label=name)
-        held_out = [epoch.validation_losses.get(name) for epoch in history]
-        _curve(panels[1], history, held_out, color=colour, linestyle="--")
-        panels[1].set_ylabel("term of the loss per row\n(scaled units; dashed: held-out)")
-    for axes in panels:
-        _finish_panel(axes, history)
-    panels[-1].set_xlabel("epoch")
-    return figure
+    return HistoryDisplay.from_estimator(model).figure_
+
+
+class HistoryDisplay(Display):
+    """The losses of the epochs, as `plot_history` draws them.
+
+    Parameters
+    ----------
+    history : sequence of Epoch
+        ``history_`` of a fitted model, not empty.
+    """
+
+    def __init__(self, history: Sequence[Epoch]) -> None:
+        self.history = history
+
+    @classmethod
+    def from_estimator(cls, model: BaseAutoencoder, *, ax: Axes | None = None) -> Self:
+        """Draw the history of a model; parameters are those of `plot_history` and `plot`."""
+        check_is_fitted(model)
+        if not model.history_:
+            raise DataError("the model has an empty history_: fit it for at least one epoch")
+        return cls(model.history_).plot(ax)
+
+    @property
+    def _terms(self) -> list[str]:
+        return [name for name in self.history[-1].losses if name != "reconstruction"]
+
+    def _layout(self) -> Layout:
+        return Layout((6.4, 6.4), rows=2) if self._terms else Layout((6.4, 4.0))
+
+    def _draw(self, axes: NDArray) -> None:
+        history, panels = self.history, axes[:, 0]
+        _draw_loss(panels[0], history)
+        for name, colour in zip(self._terms, COLOURS, strict=False):
+            _curve(panels[1], history, [epoch.losses.get(name) for epoch in history], color=colour, label=name)
+            held_out = [epoch.validation_losses.get(name) for epoch in history]
+            _curve(panels[1], history, held_out, color=colour, linestyle="--")
+            panels[1].set_ylabel("term of the loss per row\n(scaled units; dashed: held-out)")
+        for panel in panels:
+            _finish_panel(panel, history)
+        panels[-1].set_xlabel("epoch")
 
 
 def _draw_loss(axes: Axes, history: Sequence[Epoch]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,12 @@ from isthmus.colours import COLOURS
 from isthmus.errors import ParameterError
 from isthmus.params import Number
 from isthmus.pictures import pictures, range_of, size_of, tiled
-from isthmus.plots.cells import Row, stacked
+from isthmus.plots.cells import CellsDisplay, Row
 from isthmus.sources import ArrayRows, head_of, is_source, opened
 from isthmus.validation import checked_rows
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from isthmus.estimator import BaseAutoencoder
@@ -58,13 +59,22 @@ def plot_reconstructions(model: BaseAutoencoder, X: Any, n: int = 10) -> Figure:
     >>> len(isthmus.plots.plot_reconstructions(model, X, n=5).axes)
     15
     """
-    check_is_fitted(model)
-    if not _COUNT.accepts(n):
-        raise ParameterError(f"plot_reconstructions: n must be {_COUNT}; got {n!r}")
-    some: Any = opened(X)
-    some = ArrayRows(head_of(some, n), some.names) if is_source(some) else some[:n]
-    original, rebuilt = _data_rows(model, checked_rows(model, some, reset=False), model.reconstruct(some))
-    return stacked([original, _code_row(model, np.asarray(model.transform(some))), rebuilt])
+    return ReconstructionsDisplay.from_estimator(model, X, n).figure_
+
+
+class ReconstructionsDisplay(CellsDisplay):
+    """Rows, their codes and their reconstructions, as `plot_reconstructions` draws them."""
+
+    @classmethod
+    def from_estimator(cls, model: BaseAutoencoder, X: Any, n: int = 10, *, ax: Axes | None = None) -> Self:
+        """Draw the first ``n`` rows of X; parameters are those of `plot_reconstructions` and `plot`."""
+        check_is_fitted(model)
+        if not _COUNT.accepts(n):
+            raise ParameterError(f"plot_reconstructions: n must be {_COUNT}; got {n!r}")
+        some: Any = opened(X)
+        some = ArrayRows(head_of(some, n), some.names) if is_source(some) else some[:n]
+        original, rebuilt = _data_rows(model, checked_rows(model, some, reset=False), model.reconstruct(some))
+        return cls([original, _code_row(model, np.asarray(model.transform(some))), rebuilt]).plot(ax)
 
 
 def _data_rows(model: BaseAutoencoder, originals: NDArray, rebuilt: NDArray) -> tuple[Row, Row]:

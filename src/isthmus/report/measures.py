@@ -16,7 +16,7 @@ from isthmus.health import examine
 from isthmus.report.sample import Sample
 
 _NEIGHBOURS, _QUERIES = 5, 1000
-_MOST_COORDINATES, _DECODED, _LONG_CODE = 10, 250, 64
+_MOST_COORDINATES, _DECODED, _LONG_CODE = 10, 40_000, 64
 _MOST_CLASSES = 20
 Values = dict[str, Any]
 
@@ -159,9 +159,9 @@ def _coordinates(sample: Sample) -> list[Values]:
     there = np.isfinite(sample.rows.reshape(len(sample.rows), -1)).all(axis=1)
     rows = sample.rows[there]
     if size <= _LONG_CODE and len(rows) > 1 and np.ptp(rows) > 0:
-        found = metrics.importance_order(
-            sample, rows, n_coordinates=min(size, _MOST_COORDINATES), n_samples=_DECODED, random_state=0
-        )
+        most = min(size, _MOST_COORDINATES)
+        options: Values = {"n_samples": min(max(_DECODED // (size * most), 50), 250), "random_state": 0}
+        found = metrics.importance_order(sample, rows, n_coordinates=most, **options)
         order = np.concatenate([found.order, [place for place in order if place not in found.order]])
         added = found.added
     kl = getattr(sample.model, "kl_per_unit_", None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +11,19 @@ from numpy.typing import NDArray
 from isthmus.colours import COLOURS
 from isthmus.errors import require
 from isthmus.pictures import range_of
+from isthmus.plots.display import Display, Layout
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from isthmus.estimator import BaseAutoencoder
     from isthmus.selection import Curve
 
 _DECADE, _DOUBLINGS = 10, 4
 
 
-def plot_curve(curve: Curve) -> Figure:
+def plot_code_size_curve(curve: Curve) -> Figure:
     """Draw held-out error and explained variance against code size, beside PCA, and mark the suggested size.
 
     The scale of the sizes is logarithmic if the largest is at least four times the smallest, that of the errors if
@@ -42,21 +45,53 @@ def plot_curve(curve: Curve) -> Figure:
     >>> X, _ = isthmus.datasets.load_digits()
     >>> model = isthmus.DenseAutoencoder(max_epochs=1, random_state=0)
     >>> curve = isthmus.selection.code_size_curve(model, X, sizes=(2, 8), random_state=0)
-    >>> [axes.get_ylabel() for axes in isthmus.plots.plot_curve(curve).axes]
+    >>> [axes.get_ylabel() for axes in isthmus.plots.plot_code_size_curve(curve).axes]
     ['held-out mean squared error', 'held-out variance explained']
     """
-    figure: Figure = require("matplotlib.figure", "plot").Figure((6.4, 6.4), layout="constrained")
-    above, below = figure.subplots(2, sharex=True)
-    bars = None if np.isnan(curve.standard_error).all() else curve.standard_error
-    _draw(above, curve, curve.error, curve.pca_error, bars)
-    _draw(below, curve, curve.explained_variance, curve.pca_explained_variance, None)
-    low, high = range_of(curve.error, curve.pca_error)
-    above.set(ylabel="held-out mean squared error", yscale="log" if 0 < _DECADE * low < high else "linear")
-    below.set(xlabel="code size", ylabel="held-out variance explained")
-    below.yaxis.set_major_formatter(require("matplotlib.ticker", "plot").PercentFormatter(1))
-    _scale_sizes(below, curve.sizes)
-    above.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, borderaxespad=0.2)
-    return figure
+    return CodeSizeCurveDisplay(curve).plot().figure_
+
+
+class CodeSizeCurveDisplay(Display):
+    """Held-out error against code size, as `plot_code_size_curve` draws it.
+
+    Parameters
+    ----------
+    curve : Curve
+        What `isthmus.selection.code_size_curve` gave.
+    """
+
+    def __init__(self, curve: Curve) -> None:
+        self.curve = curve
+
+    @classmethod
+    def from_estimator(
+        cls,
+        model: BaseAutoencoder,
+        X: Any,
+        sizes: Iterable[int] | None = None,
+        *,
+        ax: Axes | None = None,
+        **options: Any,
+    ) -> Self:
+        """Measure a model at several code sizes and draw it; options go to `isthmus.selection.code_size_curve`."""
+        from isthmus.selection import code_size_curve
+
+        return cls(code_size_curve(model, X, sizes, **options)).plot(ax)
+
+    def _layout(self) -> Layout:
+        return Layout((6.4, 6.4), rows=2)
+
+    def _draw(self, axes: NDArray) -> None:
+        curve, (above, below) = self.curve, axes[:, 0]
+        bars = None if np.isnan(curve.standard_error).all() else curve.standard_error
+        _draw(above, curve, curve.error, curve.pca_error, bars)
+        _draw(below, curve, curve.explained_variance, curve.pca_explained_variance, None)
+        low, high = range_of(curve.error, curve.pca_error)
+        above.set(ylabel="held-out mean squared error", yscale="log" if 0 < _DECADE * low < high else "linear")
+        below.set(xlabel="code size", ylabel="held-out variance explained")
+        below.yaxis.set_major_formatter(require("matplotlib.ticker", "plot").PercentFormatter(1))
+        _scale_sizes(below, curve.sizes)
+        above.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, borderaxespad=0.2)
 
 
 def _draw(axes: Axes, curve: Curve, values: NDArray, pca: NDArray, bars: NDArray | None) -> None:
