@@ -6,6 +6,7 @@ epoch, history, best weights. A run that is killed and resumed ends with the sam
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 import warnings
@@ -82,8 +83,9 @@ class Checkpoints(Watcher):
         }
         self._found = self._latest(resume=settings.resume)
         if self._found is not None:
-            self._compare(self._found[0])
-            random.set_state(_plain_random(self._found[0]["began_with"]))
+            with _usable(folder):
+                self._compare(self._found[0])
+                random.set_state(_plain_random(self._found[0]["began_with"]))
         self._began_with = _json_random(random.get_state())
         self._written = time.monotonic()
 
@@ -92,7 +94,12 @@ class Checkpoints(Watcher):
         self._rows = fingerprint(trainer.rows.source)
         if self._found is None:
             return
-        (header, tensors), self._found = self._found, None
+        with _usable(self._folder):
+            self._take_up(trainer, best, *self._found)
+        self._found = None
+
+    def _take_up(self, trainer: Trainer, best: BestWeights, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Put a run where a checkpoint was."""
         if header["rows"] != self._rows:
             raise DataError(f"the checkpoint in {self._folder} belongs to other rows than X; take another folder")
         state = trainer.state
@@ -154,7 +161,8 @@ class Checkpoints(Watcher):
         steps = len(state.history) * trainer.steps + state.step
         plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         with replaced(self._folder / f"step-{steps:010d}.safetensors", overwrite=True) as temporary:
-            save_file(plain, temporary, metadata={"checkpoint": json.dumps(header)})
+            text = json.dumps(header)
+            save_file(plain, temporary, metadata={"checkpoint": text, "checksum": checksum(text, plain)})
         for old in self._files()[:-_KEPT]:
             old.unlink()
         self._written = time.monotonic()
@@ -192,10 +200,35 @@ class Checkpoints(Watcher):
 def _read(file: Path) -> State:
     try:
         with safetensors.safe_open(file, framework="pt") as opened:
-            header = json.loads((opened.metadata() or {})["checkpoint"])
-            return header, {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
+            metadata = opened.metadata() or {}
+            text = metadata["checkpoint"]
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        if metadata["checksum"] != checksum(text, tensors):
+            raise ModelFileError("its checksum is that of other contents")
+        return dict(json.loads(text)), tensors
+    except (safetensors.SafetensorError, OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelFileError(f"the checkpoint {file} is damaged ({error})") from error
+
+
+def checksum(text: str, tensors: dict[str, Tensor]) -> str:
+    """Give the checksum of a checkpoint, BLAKE2b: a bit that flipped on the disk would not be seen in the weights."""
+    state = hashlib.blake2b(text.encode(), digest_size=16)
+    for name in sorted(tensors):
+        state.update(name.encode())
+        state.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return state.hexdigest()
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    """Turn what goes wrong with the contents of a checkpoint into one sentence."""
+    try:
+        yield
+    except IsthmusError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ModelFileError(f"the checkpoint in {folder} is no state of this run ({reason}); delete it") from error
 
 
 def _within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -24,7 +24,8 @@ MNIST_PREFIXES = {"train": "train", "test": "t10k"}
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 IDX_MOST_DIMENSIONS = 32
 GZIP_MAGIC = b"\x1f\x8b"
-GZIP_MOST_EXPANSION = 1032  # deflate cannot make one byte stand for more
+MOST_EXPANSION = 1024  # about what deflate can do
+ALWAYS_ALLOWED = 1 << 28
 GZIP_ERRORS = (EOFError, zlib.error)
 CHUNK_BYTES = 1 << 20
 
@@ -116,6 +117,29 @@ def readable(path: Path, *errors: type[Exception], rule: str = "") -> Iterator[N
         raise DataError(f"{sentence} ({rule})" if rule else sentence) from error
 
 
+def check_size(path: Path, n_bytes: int) -> None:
+    """Refuse what a small file would take in memory: more than 256 MB, and 1,024 times its own size.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    n_bytes : int
+        What it says that it holds.
+
+    Raises
+    ------
+    DataError
+        If that is too much.
+    """
+    size = path.stat().st_size
+    if n_bytes > max(ALWAYS_ALLOWED, MOST_EXPANSION * size):
+        raise DataError(
+            f"{path} declares {n_bytes:,} bytes of rows, which do not fit a file of {size:,} bytes: it is damaged, or "
+            "a decompression bomb"
+        )
+
+
 def is_idx(path: Path) -> bool:
     """Tell by its first four bytes whether a file, gzipped or not, is IDX.
 
@@ -161,8 +185,9 @@ def read_idx(path: Path) -> NDArray[Any]:
     with readable(path, *GZIP_ERRORS), _open(path) as file:
         dtype, shape = _read_idx_header(file, path)
         n_bytes = math.prod(shape) * dtype.itemsize
-        if n_bytes > _most_bytes(path):
+        if not _is_gzip(path) and n_bytes > path.stat().st_size:
             raise DataError(f"{path} is truncated: its header declares {n_bytes} bytes, which do not fit")
+        check_size(path, n_bytes)
         payload = _read_exactly(file, n_bytes, path)
     return np.frombuffer(payload, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
@@ -174,10 +199,6 @@ def _is_gzip(path: Path) -> bool:
 
 def _open(path: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path, "rb")) if _is_gzip(path) else path.open("rb")
-
-
-def _most_bytes(path: Path) -> int:
-    return path.stat().st_size * (GZIP_MOST_EXPANSION if _is_gzip(path) else 1)
 
 
 def _is_idx_magic(magic: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 import csv
 import lzma
+import math
 import struct
 import tokenize
 import warnings
@@ -14,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from isthmus.datasets.bundled import is_idx, load_digits, load_mnist, read_idx, readable
+from isthmus.datasets.bundled import check_size, is_idx, load_digits, load_mnist, read_idx, readable
 from isthmus.datasets.columns import array_of, check_numeric, common_dtype
 from isthmus.errors import DataError, require
 
@@ -24,10 +26,12 @@ NPZ_NAMES = ("X", "x", "data", "arr_0")
 NPY_RULE = "it must hold a whole array of plain numbers; nothing is ever unpickled"
 NPY_ERRORS = (EOFError, ArithmeticError, MemoryError, SyntaxError, TypeError, tokenize.TokenError)
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, RuntimeError, KeyError)
+_PARQUET_CELL, _PIXEL = 8, 4  # bytes in memory
 CSV_BLOCK_BYTES = 1 << 24  # a row has to fit in one block
+CSV_MOST_COLUMNS = 1 << 16
 IMAGE_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-IMAGE_ERRORS = (EOFError, SyntaxError, IndexError, TypeError, struct.error, zlib.error, UserWarning)
+IMAGE_ERRORS = (AssertionError, EOFError, SyntaxError, IndexError, TypeError, struct.error, zlib.error, UserWarning)
 GRAY_MODES = frozenset({"1", "L", "LA"})
 DEEP_GRAY_PREFIXES = ("I", "F")  # 16 and 32 bits a pixel, kept as they are
 
@@ -166,10 +170,30 @@ def _read_npz(path: Path) -> Table:
         if not zipfile.is_zipfile(path):
             raise DataError(f"{path} is damaged: it is not the zip archive that a .npz is")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            values = archive[_npz_name(archive.files, path)]
+            name = _npz_name(archive.files, path)
+            _check_member(archive.zip, name, path)
+            values = archive[name]
     if not isinstance(values, np.ndarray):
         raise DataError(f"{path} is a zip archive whose member is not an array of NumPy")
     return Table(values)
+
+
+def _check_member(archive: zipfile.ZipFile, name: str, path: Path) -> None:
+    """Refuse a member that is compressed as NumPy never does, or whose header declares more than it holds."""
+    info = archive.getinfo(name if name in archive.namelist() else f"{name}.npy")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(f"{path} is compressed in a way that NumPy does not write; save it with numpy.savez_compressed")
+    check_size(path, info.file_size)
+    with archive.open(info) as member:
+        magic = member.read(npy.MAGIC_LEN)
+        if not magic.startswith(npy.MAGIC_PREFIX) or len(magic) < npy.MAGIC_LEN:
+            return
+        read_header = {1: npy.read_array_header_1_0, 2: npy.read_array_header_2_0}.get(magic[-2])
+        if read_header is None:
+            raise DataError(f"{path} holds an array in a format that is not known")
+        shape, _, dtype = read_header(member)
+    if math.prod(shape) * dtype.itemsize > info.file_size:
+        raise DataError(f"{path} is damaged: its header declares more than it holds")
 
 
 def _npz_name(names: list[str], path: Path) -> str:
@@ -184,7 +208,11 @@ def _read_csv(path: Path) -> Table:
     arrow, arrow_csv = require("pyarrow", "data"), require("pyarrow.csv", "data")
     convert = arrow_csv.ConvertOptions()
     values = {*convert.null_values, *convert.true_values, *convert.false_values}
-    has_header = not all(cell in values or _is_number(cell) for cell in _first_line(path))
+    first = _first_line(path)
+    if len(first) > CSV_MOST_COLUMNS:
+        advice = "save them with numpy.save instead: each column of a CSV file takes some kilobytes of memory"
+        raise DataError(f"{path} has {len(first):,} columns, but at most {CSV_MOST_COLUMNS:,} are read; {advice}")
+    has_header = not all(cell in values or _is_number(cell) for cell in first)
     options = arrow_csv.ReadOptions(block_size=CSV_BLOCK_BYTES, autogenerate_column_names=not has_header)
     with readable(path, arrow.ArrowException):
         table = arrow_csv.read_csv(path, read_options=options)
@@ -207,6 +235,8 @@ def _is_number(cell: str) -> bool:
 def _read_parquet(path: Path) -> Table:
     arrow, parquet = require("pyarrow", "data"), require("pyarrow.parquet", "data")
     with readable(path, arrow.ArrowException), parquet.ParquetFile(path) as file:
+        check_numeric(file.schema_arrow, path)
+        check_size(path, _PARQUET_CELL * file.metadata.num_rows * len(file.schema_arrow))
         table = file.read()
     return _rows_of_table(table, path, has_header=True)
 
@@ -263,6 +293,7 @@ def _read_image(path: Path) -> NDArray[Any]:
     with readable(path, *IMAGE_ERRORS, *bombs), warnings.catch_warnings():
         warnings.simplefilter("error", image_module.DecompressionBombWarning)
         with image_module.open(path, formats=IMAGE_FORMATS) as image:
+            check_size(path, _PIXEL * image.width * image.height)
             return np.asarray(_gray_or_rgb(image))
 
 

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.datasets.bundled import ALWAYS_ALLOWED, MOST_EXPANSION
 from isthmus.datasets.columns import array_of, check_numeric, common_dtype
 from isthmus.errors import DataError, require
 from isthmus.sources.protocol import PIECE_BYTES, Pieces, check_finite
 
 _PIECE_BYTES = 8 * PIECE_BYTES
 _STREAM_BYTES = 2**16
+_MOST_RUNS = 2**20  # bytes of rows that one byte may stand for: runs of equal cells are stored as their length
 
 
 class ParquetRows:
@@ -36,6 +38,7 @@ class ParquetRows:
         self.dtype = common_dtype(self._schema, missing=self._has_nulls())
         self.row_shape: tuple[int, ...] = (len(self._schema),)
         self.missing = self.dtype.kind == "f"
+        self._check_sizes()
         self._cut()
 
     def _has_nulls(self) -> bool:
@@ -48,6 +51,20 @@ class ParquetRows:
                     if statistics is None or not statistics.has_null_count or statistics.null_count:
                         return True
         return False
+
+    def _check_sizes(self) -> None:
+        """Refuse files that declare far more than they can hold: pages that burst, or rows without end."""
+        for fragment in self._fragments:
+            declared, compressed = fragment.metadata.num_rows * len(self._schema), 0
+            for group in range(fragment.metadata.num_row_groups):
+                one = fragment.metadata.row_group(group)
+                chunks = [one.column(column) for column in range(one.num_columns)]
+                compressed += sum(chunk.total_compressed_size for chunk in chunks)
+                burst = max((chunk.total_uncompressed_size for chunk in chunks), default=0)
+                if burst > max(ALWAYS_ALLOWED, MOST_EXPANSION * compressed):
+                    raise DataError(f"{fragment.path} declares {burst:,} bytes in a column: it is a decompression bomb")
+            if declared * self.dtype.itemsize > _MOST_RUNS * max(MOST_EXPANSION, compressed):
+                raise DataError(f"{fragment.path} declares {declared:,} cells in {compressed:,} bytes: it is damaged")
 
     def _cut(self) -> None:
         """Find the row groups, and cut them into slices."""
