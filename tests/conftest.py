@@ -1,6 +1,10 @@
 """Small data, one small unfitted estimator for each public class, and illegal values for each parameter."""
 
 import math
+import os
+import subprocess
+import sys
+import venv
 
 import numpy as np
 import pandas as pd
@@ -94,6 +98,17 @@ def waves(count, *shape):
     columns = np.linspace(0, 3, int(np.prod(shape)))
     rows = 0.5 + 0.4 * height * np.sin(6 * phase + (1 + speed) * columns)
     return rows.reshape(count, *shape).astype(np.float32)
+
+
+def environment(folder, *packages):
+    """Make a virtual environment of its own with some packages; give the folder of its programs."""
+    venv.create(folder, with_pip=False)
+    programs = folder / ("Scripts" if os.name == "nt" else "bin")
+    command = [sys.executable, "-m", "pip", "--python", str(programs / "python"), "install", "--quiet", "--no-compile"]
+    done = subprocess.run([*command, *packages], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"{packages} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
+    return programs
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,8 @@ from isthmus.cli import main
 from isthmus.errors import DataError
 from isthmus.explorer.atlas import atlas_of
 from isthmus.explorer.labels import labels_of
-from isthmus.explorer.server import address_of, application, listening
+from isthmus.explorer.server import application
+from isthmus.ports import address_of, listening
 
 WAIT = 30_000  # milliseconds
 

@@ -1,10 +1,13 @@
 """Exports: another runtime gives the model's answers, or there is no file."""
 
 import json
+import os
+import re
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pandas as pd
 import pytest
 import torch
@@ -12,12 +15,15 @@ from sklearn.base import clone
 from torch import nn
 
 import isthmus
-from conftest import VARIANTS, name_of, waves
+from conftest import VARIANTS, environment, name_of, waves
 from isthmus.cli import main
 from isthmus.errors import ExportError, MissingExtraError, ParameterError
 from isthmus.parts import Custom
 
 SMALL = {"max_epochs": 1, "random_state": 0}
+PAGE = Path(__file__).parents[1] / "docs" / "shipping.md"
+# The oldest one that the page promises, on every Python that it was made for.
+OLDEST = "onnxruntime==1.20.1" if sys.version_info < (3, 14) else "onnxruntime"
 
 
 def table():
@@ -30,9 +36,16 @@ def pictures():
     return (255 * waves(40, 7, 5)).astype(np.uint8)
 
 
+def session_of(path):
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
 def run(path, values):
     """Run an ONNX file; give its answers by name."""
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = session_of(path)
     (name,) = [node.name for node in session.get_inputs()]
     return dict(zip([node.name for node in session.get_outputs()], session.run(None, {name: values}), strict=True))
 
@@ -93,7 +106,7 @@ def test_the_units_that_are_kept_are_the_same_but_for_ties(tmp_path):
 
 
 def says_what_it_holds(path, model, frame):
-    session = onnxruntime.InferenceSession(path)
+    session = session_of(path)
     about = session.get_modelmeta().custom_metadata_map
     assert about["isthmus.class"] == name_of(model)
     assert about["isthmus.part"] == "encoder and decoder"
@@ -104,18 +117,22 @@ def says_what_it_holds(path, model, frame):
     assert [node.shape for node in session.get_outputs()] == [["n", 2], ["n", 12]]
 
 
-def test_weights_of_eight_bits_are_small_and_their_loss_is_reported(tmp_path, capsys):
+def test_weights_of_eight_bits_are_small_and_their_loss_is_reported(tmp_path):
     X, _ = isthmus.datasets.load_digits()
     model = isthmus.DenseAutoencoder(8, hidden=(128,), **SMALL).fit(X)
     model.save(tmp_path / "model.safetensors")
     np.save(tmp_path / "rows.npy", X)
-    main(["export", str(tmp_path / "model.safetensors"), "--int8", "--data", str(tmp_path / "rows.npy")])
-    shown = capsys.readouterr().out
+    (tmp_path / "home").mkdir()
+    command = [sys.executable, "-m", "isthmus", "export", "model.safetensors", "--int8", "--data", "rows.npy"]
+    home = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home")}
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | home, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not any((tmp_path / "home").iterdir()), "nothing is written that was not asked for"
     rebuilt = run(tmp_path / "model.onnx", X)["rebuilt"]
     assert (tmp_path / "model.onnx").stat().st_size < 2.5 * sum(weight.numel() for weight in model.module_.parameters())
     assert 1e-5 < np.abs(rebuilt - model.reconstruct(X)).max() / 255 < 0.1
     for answer in (rebuilt, model.reconstruct(X)):
-        assert f"{np.square(answer[:1000].astype(float) - X[:1000]).mean():.6g}" in shown
+        assert f"{np.square(answer[:1000].astype(float) - X[:1000]).mean():.6g}" in done.stdout
 
 
 class Sly(nn.Module):
@@ -172,6 +189,26 @@ def test_what_cannot_be_asked_for_is_refused(models, rows, tmp_path, monkeypatch
     with pytest.raises(MissingExtraError, match=r"isthmus\[onnx\]"):
         fitted.export(tmp_path / "model.onnx")
     assert not any(tmp_path.iterdir())
+
+
+def test_a_file_runs_without_torch_and_without_this_package(tmp_path):
+    programs = environment(tmp_path / "environment", "numpy", OLDEST)
+    X, _ = isthmus.datasets.load_digits()
+    model = isthmus.ConvolutionalAutoencoder(channels=(4, 2), **SMALL).fit(X)
+    model.export(tmp_path / "digits.onnx", X)
+    np.save(tmp_path / "rows.npy", X[:50])
+    (example,) = [
+        block for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL) if "Session" in block
+    ]
+    assert len(example.strip().splitlines()) == 10
+    absent = "import importlib.util\nassert not any(map(importlib.util.find_spec, ('torch', 'isthmus', 'onnx')))\n"
+    command = [programs / "python", "-I", "-c", absent + example]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["ConvolutionalAutoencoder with codes of 8 numbers", "(50, 8) (50, 8, 8)"]
+    answers = np.load(tmp_path / "answers.npz")
+    same(answers["codes"], model.transform(X[:50]))
+    same(answers["rebuilt"], model.reconstruct(X[:50]))
 
 
 def test_the_command_line_names_files_by_what_they_hold(folder, tmp_path, capsys):

@@ -24,6 +24,7 @@ LAYERS = (
     "pictures",
     "pages.*",
     "files",
+    "ports",
     "parts.*",
     "recipe",
     "devices",

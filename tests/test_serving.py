@@ -17,6 +17,7 @@ import pyarrow as pa
 import pytest
 
 import isthmus
+from conftest import environment
 from isthmus.cli import main
 
 JSON, NPY, ARROW = "application/json", "application/x-npy", "application/vnd.apache.arrow.stream"
@@ -28,8 +29,8 @@ class Client:
     def __init__(self, path, *flags):
         command = [sys.executable, "-m", "isthmus", "serve", str(path), "--port", "0", *flags]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.url = self.process.stdout.readline().split()[-1]
-        self.port = int(self.url.rpartition(":")[2])
+        self.url = re.search(r"http://\S+/", self.process.stdout.readline())[0]
+        self.port = int(re.search(r":(\d+)/", self.url)[1])
 
     def ask(self, method, path, body=None, kind=None, accept=None):
         """Give status, type and body of the answer."""
@@ -69,7 +70,8 @@ def client(models, tmp_path_factory):
     models["VariationalAutoencoder"].save(path)
     client = Client(path)
     yield client
-    assert client.end() == (0, "")
+    code, errors = client.end()
+    assert (code, errors.replace("Invalid HTTP request received.\n", "")) == (0, "")
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +203,23 @@ def test_requests_that_come_together_are_computed_together(client, model, frame,
         answers = [*threads.map(lambda place: client.post("/encode", rows=rows[place : place + 1]), range(60))]
     same([answer["codes"][0] for _, answer in answers], codes)
     assert 0 < batches() - before < 60
+
+
+def explored(client, folder, *flags):
+    """Let schemathesis send what the schema allows, and what it does not; give what it found."""
+    programs = environment(folder / "environment", "schemathesis==4.32.5")
+    checks = ["--checks", "all", "--exclude-checks", "positive_data_acceptance", "--continue-on-failure"]
+    command = [programs / "schemathesis", "run", f"{client.url}openapi.json", "--no-color", *checks, *flags]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("examples", [10, pytest.param(300, marks=pytest.mark.slow)])
+def test_nothing_that_the_schema_allows_or_forbids_is_a_fault(examples, client, tmp_path):
+    code, text = explored(client, tmp_path, "--phases", "coverage,fuzzing", "--max-examples", str(examples))
+    assert code == 0, text
+    assert "POST /reconstruct" in text or "Tested: 5" in text
+    assert client.ask("GET", "/health")[0] == 200
 
 
 def test_large_and_slow_bodies_are_refused(folder):

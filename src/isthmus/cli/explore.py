@@ -68,7 +68,8 @@ def explore(
     require("uvicorn", EXTRA)
     from isthmus import load
     from isthmus.explorer.atlas import atlas_of
-    from isthmus.explorer.server import address_of, listening, serve
+    from isthmus.explorer.server import serve
+    from isthmus.ports import address_of, listening
 
     with listening(host, port) as taken:
         atlas = atlas_of(load(model), rows_of(data), labels_of(labels, data), n_rows=rows)

@@ -83,14 +83,13 @@ def serve(model: Path, *, host: str, port: int, max_megabytes: float, timeout: f
             raise ParameterError(f"--{flag} must be a number above 0; got {value:g}")
     estimator = load_model(model)
     from isthmus import serving
+    from isthmus.ports import address_of, listening
 
     size = round(max_megabytes * 2**20)
     limits = serving.Limits(body_bytes=size, waiting_bytes=max(size, 2**29), seconds=timeout)
-    with serving.listening(host, port) as listener:
-        address, number = listener.getsockname()[:2]
-        shown = f"[{address}]" if ":" in address else address
-        print(f"{model} is served on http://{shown}:{number}", flush=True)
-        serving.serve(estimator, listener, limits)
+    with listening(host, port) as taken:
+        print(f"{model} is served at {address_of(taken)} (Ctrl-C or SIGTERM ends it)", flush=True)
+        serving.serve(estimator, taken, limits)
 
 
 def _named(model: Path, out: Path | None, to: str | None, encoder: bool, decoder: bool) -> Path:

@@ -114,37 +114,6 @@ def _media_type(name: str) -> str:
     return "application/json" if name.endswith(".json") else _BINARY
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """Take a port, or any free one for port 0.
-
-    Raises
-    ------
-    OSError
-        If the host is none of this machine, or the port is taken.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
-        raise OSError(f"there is no address of the host {host!r}: {error.strerror}") from error
-    taken = socket.socket(family, kind, protocol)
-    try:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(address)
-        taken.listen(128)
-    except OSError as error:
-        taken.close()
-        raise OSError(f"port {port} of {host} cannot be taken: {error.strerror}") from error
-    return taken
-
-
-def address_of(taken: socket.socket) -> str:
-    """Give the address under which a browser finds the explorer."""
-    host, port = taken.getsockname()[:2]
-    if host in ("0.0.0.0", "::"):
-        host = socket.gethostname()
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-
-
 def serve(atlas: Atlas, taken: socket.socket, host: str) -> None:
     """Answer until Ctrl-C. One row is too little work to be shared among the threads of torch."""
     import torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,8 +29,8 @@ _MEANINGS = {
 def write(graph: Graph, entries: Mapping[str, str], path: Path, *, int8: bool) -> None:
     """Trace a graph, translate it to ONNX operators and write it, with what describes it as metadata."""
     onnx = require("onnx", EXTRA)
-    for module in ("onnxscript", "onnxruntime"):
-        require(module, EXTRA)
+    require("onnxscript", EXTRA)
+    _runtime()
     model = _translated(graph)
     del model.graph.value_info[:]
     _describe(model, entries)
@@ -42,14 +43,19 @@ def write(graph: Graph, entries: Mapping[str, str], path: Path, *, int8: bool) -
 
 def opened(path: Path) -> Answer:
     """Give a function that runs a file on the CPU."""
-    runtime = require("onnxruntime", EXTRA)
-    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = _runtime().InferenceSession(path, providers=["CPUExecutionProvider"])
     (name,) = [node.name for node in session.get_inputs()]
 
     def answer(values: NDArray) -> list[NDArray]:
         return list(session.run(None, {name: values}))
 
     return answer
+
+
+def _runtime() -> Any:
+    """Import onnxruntime. From 1.29 on it writes an identifier to disk and reports to its makers unless told not to."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    return require("onnxruntime", EXTRA)
 
 
 def _translated(graph: Graph) -> Any:

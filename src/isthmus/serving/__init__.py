@@ -2,6 +2,6 @@
 
 from isthmus.serving.application import application
 from isthmus.serving.limits import Limits
-from isthmus.serving.server import listening, serve
+from isthmus.serving.server import serve
 
-__all__ = ["Limits", "application", "listening", "serve"]
+__all__ = ["Limits", "application", "serve"]

@@ -91,7 +91,7 @@ def _operation(name: str, served: Served, limits: Limits) -> dict[str, Any]:
 def _content(name: str, served: Served, *, missing: bool = False) -> dict[str, Any]:
     """Describe rows or codes in each of the types."""
     shape = (served.code_size,) if name == CODES else served.row_shape
-    cell: dict[str, Any] = {"type": ["number", "null"] if missing else "number"}
+    cell: dict[str, Any] = {"type": ["number", "boolean", *(["null"] if missing else [])]}
     for size in reversed(shape):
         cell = {"type": "array", "items": cell, "minItems": size, "maxItems": size}
     json = {

@@ -7,33 +7,11 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from isthmus.errors import ParameterError, require
+from isthmus.errors import require
 from isthmus.estimator import BaseAutoencoder
 from isthmus.serving.application import application
 from isthmus.serving.limits import Limits
 from isthmus.serving.measures import EXTRA
-
-_BACKLOG = 2_048
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """Open a socket that listens; port 0 takes a free one.
-
-    Raises
-    ------
-    ParameterError
-        If the address cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    opened = socket.socket(family)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        opened.bind((host, port))
-        opened.listen(_BACKLOG)
-    except (OSError, OverflowError) as error:
-        opened.close()
-        raise ParameterError(f"cannot listen on host {host}, port {port} ({error}); choose others") from error
-    return opened
 
 
 def serve(model: BaseAutoencoder, listener: socket.socket, limits: Limits | None = None) -> None:
@@ -44,12 +22,11 @@ def serve(model: BaseAutoencoder, listener: socket.socket, limits: Limits | None
     model : estimator
         A fitted autoencoder.
     listener : socket
-        Where to listen, from `listening`.
+        Where to listen, from `isthmus.ports.listening`.
     limits : Limits, default=None
         What the server takes. None: the defaults.
     """
-    limits = limits or Limits()
-    uvicorn = require("uvicorn", EXTRA)
+    limits, uvicorn = limits or Limits(), require("uvicorn", EXTRA)
     config = uvicorn.Config(
         application(model, limits),
         log_config=None,
