@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test slow lint bench clean
+.PHONY: demo test slow lint bench screenshots clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -28,6 +28,9 @@ bench: .venv/installed  ## measure what README and docs state
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.linear
 	$(BIN)/python -m benchmarks.quality
+
+screenshots: .venv/installed  ## the pictures of pages in docs; wants chromium
+	$(BIN)/python -m benchmarks.screenshots
 
 clean:
 	rm -rf .venv out

@@ -67,6 +67,7 @@ class Seen:
 def opened(chromium, url, width=1280, height=900, **options) -> Iterator[Seen]:
     """Open an address in a window of its own; ``color_scheme="dark"`` and the like go to the browser."""
     context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+    context.set_default_timeout(120_000)
     seen = Seen(context.new_page())
     seen.page.on("console", lambda one: one.type in ("error", "warning") and seen.complaints.append(one.text))
     seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))

@@ -11,10 +11,11 @@ from sklearn.decomposition import PCA
 
 import isthmus
 from browser import opened
-from isthmus import report
+from isthmus import metrics, report
 from isthmus.cli import main
 from isthmus.datasets import load_mnist
 from isthmus.errors import DataError, ParameterError
+from isthmus.report.sample import Compared, sample_of
 
 SHORT = {"max_epochs": 2, "random_state": 0, "device": "cpu"}
 HOSTILE = "</script><script>document.title='taken'</script>"
@@ -169,6 +170,22 @@ def test_a_card_states_what_is_measured(mnist):
     assert sorted(one["number"] for one in card["coordinates"]) == list(range(1, 9))
     assert "random_state" in card["model"]["changed"]
     assert [one["sentence"] for one in card["health"]] == [one.sentence for one in isthmus.health.examine(model, X)]
+
+
+def test_columns_that_are_scaled_count_by_their_spread(wine):
+    X, _, model = wine
+    card = report.card(model, X)
+    scaling = model.scaling_
+    rows, rebuilt = ((table - scaling.offset.numpy()) / scaling.scale.numpy() for table in (X, model.reconstruct(X)))
+    rows, rebuilt = np.asarray(rows), np.asarray(rebuilt)
+    assert card["error"]["units"] == "columns scaled by their spread"
+    assert card["error"]["mean_squared_error"] == pytest.approx(np.square(rows - rebuilt).mean(), rel=1e-5)
+    unseen = np.sort(np.random.RandomState(0).permutation(178)[:35])
+    pca = PCA(3, svd_solver="full").fit(np.delete(rows, unseen, axis=0))
+    expected = np.square(rows[unseen] - pca.inverse_transform(pca.transform(rows[unseen]))).mean()
+    assert card["error"]["beside_pca"]["pca"]["mean_squared_error"] == pytest.approx(expected, rel=1e-4)
+    added = metrics.importance_order(Compared(sample_of(model, X, None)), rows, n_samples=None).added
+    assert [one["explained_variance_added"] for one in card["coordinates"]] == pytest.approx(added.tolist(), rel=1e-6)
 
 
 def test_a_large_source_is_sampled_and_the_page_says_so(mnist, tmp_path, monkeypatch):

@@ -35,6 +35,17 @@ def rendered(template: str, *, styles: tuple[str, ...] = (), scripts: tuple[str,
     return _environment().get_template(template).render(own | values)
 
 
+def short(number: float) -> str:
+    """Write a number for people, with three digits or whole.
+
+    Examples
+    --------
+    >>> short(0.012345), short(12345.6)
+    ('0.0123', '12,346')
+    """
+    return f"{number:,.0f}" if 1e3 <= abs(number) < 1e9 else f"{number:.3g}"
+
+
 def _text(place: str) -> str:
     return files("isthmus").joinpath(place).read_text("utf-8")
 
@@ -44,7 +55,7 @@ def _environment() -> Environment:
     options: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
     environment = Environment(loader=PackageLoader("isthmus", ""), autoescape=True, **options)
     environment.filters |= {
-        "short": lambda number: f"{number:,.0f}" if 1e3 <= abs(number) < 1e9 else f"{number:.3g}",
+        "short": short,
         "percent": lambda share: f"{100 * share:.1f} %",
         "signed": lambda share: f"{100 * share:+.1f} %",
     }

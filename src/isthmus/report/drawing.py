@@ -17,7 +17,7 @@ from isthmus.report.sample import Sample
 
 _QUANTILES = (0, 0.25, 0.5, 0.75, 0.9, 0.97, 0.995, 1)
 _POINTS, _SHEET_BYTES, _SIDE = 2_500, 900_000, 32
-_STEPS, _COLUMNS = 11, 8
+_STEPS, _COLUMNS, _WORST = 11, 8, 5
 _CLASSES = 20
 Values = dict[str, Any]
 
@@ -63,7 +63,7 @@ class Drawing:
         """Give the columns that are rebuilt worst, by their own spread."""
         spread = np.nanstd(self.sample.rows, axis=0)
         off = np.nan_to_num(np.abs(row - rebuilt) / np.where(spread > 0, spread, 1))
-        worst = np.sort(np.argsort(-off, kind="stable")[:_COLUMNS])
+        worst = np.sort(np.argsort(-off, kind="stable")[:_WORST])
         return [(self.names[column], float(row[column]), float(rebuilt[column])) for column in worst]
 
     def columns(self) -> list[tuple[str, float]]:
@@ -83,7 +83,7 @@ class Drawing:
     def _traversal(self, coordinate: Values, middle: NDArray) -> Values:
         way = np.tile(middle, (_STEPS, 1))
         way[:, coordinate["number"] - 1] = np.linspace(coordinate["low"], coordinate["high"], _STEPS)
-        rows = self.sample.inverse_transform(way)
+        rows = self.sample.decoded(way)
         if self.shape:
             frames = np.pad(self.pixels(rows), [(0, 0), (0, 0), (0, 1), *[(0, 0)] * (self.pixels(rows[:1]).ndim - 3)])
             return {"strip": _address(sheet(frames, _STEPS)[:, :-1])}

@@ -13,7 +13,7 @@ from sklearn import __version__ as sklearn_version
 
 from isthmus import __version__, metrics
 from isthmus.health import examine
-from isthmus.report.sample import Sample
+from isthmus.report.sample import Compared, Sample
 
 _NEIGHBOURS, _QUERIES = 5, 1000
 _MOST_COORDINATES, _DECODED, _LONG_CODE = 10, 40_000, 64
@@ -78,11 +78,12 @@ def _data(sample: Sample, name: str) -> Values:
 def _error(sample: Sample) -> Values:
     """Give errors on all rows, and beside PCA on the rows that PCA has not seen."""
     unseen = sample.unseen
-    rows, rebuilt, pca = sample.rows[unseen], sample.rebuilt[unseen], sample.pca_rebuilt
+    rows, rebuilt, pca = sample.compared[unseen], sample.rebuilt_compared[unseen], sample.pca_rebuilt
     quantiles = (0, 0.25, 0.5, 0.75, 1)
     return {
         "mean_squared_error": float(np.nanmean(sample.errors)),
-        "explained_variance": metrics.explained_variance(sample.rows, sample.rebuilt),
+        "explained_variance": metrics.explained_variance(sample.compared, sample.rebuilt_compared),
+        "units": "columns scaled by their spread" if sample.scales_columns else "those of the data",
         "row_error_quantiles": dict(
             zip(map(str, quantiles), _floats(np.nanquantile(sample.errors, quantiles)), strict=True)
         ),
@@ -119,7 +120,7 @@ def _training(sample: Sample) -> Values:
 def _code(sample: Sample) -> Values:
     """Measure what the codes keep of the rows; measures of neighbours leave out rows with missing cells."""
     there = np.isfinite(sample.rows.reshape(len(sample.rows), -1)).all(axis=1)
-    rows, codes = sample.rows[there], sample.codes[there]
+    rows, codes = sample.compared[there], sample.codes[there]
     found: Values = {"mean_active_units": metrics.mean_active_units(codes) if len(codes) else None}
     found |= {"dead_fraction": metrics.dead_fraction(sample.codes)}
     if len(rows) > 2 * _NEIGHBOURS:
@@ -157,11 +158,11 @@ def _coordinates(sample: Sample) -> list[Values]:
     codes, size = sample.codes, sample.codes.shape[1]
     order, added = np.argsort(-codes.std(axis=0), kind="stable"), None
     there = np.isfinite(sample.rows.reshape(len(sample.rows), -1)).all(axis=1)
-    rows = sample.rows[there]
+    rows = sample.compared[there]
     if size <= _LONG_CODE and len(rows) > 1 and np.ptp(rows) > 0:
         most = min(size, _MOST_COORDINATES)
         options: Values = {"n_samples": min(max(_DECODED // (size * most), 50), 250), "random_state": 0}
-        found = metrics.importance_order(sample, rows, n_coordinates=most, **options)
+        found = metrics.importance_order(Compared(sample), rows, n_coordinates=most, **options)
         order = np.concatenate([found.order, [place for place in order if place not in found.order]])
         added = found.added
     kl = getattr(sample.model, "kl_per_unit_", None)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from isthmus.metrics import mean_squared_error
-from isthmus.pages import rendered
+from isthmus.pages import rendered, short
 from isthmus.pictures import size_of
 from isthmus.report.curves import Line, histogram, plot
 from isthmus.report.drawing import Drawing, points_of
@@ -81,7 +81,11 @@ def _head(measures: Values, drawing: Drawing) -> Values:
         ("Code", f"{size:,}", f"number{_s(size)} for {columns:,}"),
         ("Variance explained", f"{100 * error['explained_variance']:.1f} %", ""),
         ("With PCA", f"{100 * error['beside_pca']['pca']['explained_variance']:.1f} %", "as many numbers"),
-        ("Mean squared error", f"{error['mean_squared_error']:.4g}", ""),
+        (
+            "Mean squared error",
+            short(error["mean_squared_error"]),
+            "of scaled columns" if drawing.sample.scales_columns else "",
+        ),
         ("Weights", f"{model['weights']:,}", ""),
         ("Trained", f"{training['epochs']}", f"epoch{_s(training['epochs'])}, {training['seconds']:.3g} s"),
     ]
@@ -107,15 +111,15 @@ def _sampling(measures: Values) -> str:
 def _errors(sample: Sample, measures: Values, drawing: Drawing) -> Values:
     beside = measures["error"]["beside_pca"]
     ours, theirs = (beside[one]["mean_squared_error"] for one in ("model", "pca"))
-    ratio = theirs / ours if ours else float("inf")
+    times = f"{max(theirs / ours, ours / theirs):,.3g}" if ours and theirs else "many"
     words = (
-        f"The error is {ratio:.2g} times smaller than PCA's"
-        if ratio > 1
-        else f"PCA's error is {1 / ratio:.2g} times smaller"
+        f"The error is {times} times smaller than PCA's" if ours < theirs else f"PCA's error is {times} times smaller"
     )
     words += " with a code of the same size, on rows that PCA was not fitted on. "
     words += "Whether the model has seen them depends on what it was trained on."
-    pca = mean_squared_error(sample.rows[sample.unseen], sample.pca_rebuilt, per="row")
+    if sample.scales_columns:
+        words += " Columns count by their own spread: errors are of scaled columns."
+    pca = mean_squared_error(sample.compared[sample.unseen], sample.pca_rebuilt, per="row")
     examples = drawing.from_best_to_worst()
     for one in examples:
         one["place"] = _place(one["worse_than"])
@@ -132,7 +136,8 @@ def _errors(sample: Sample, measures: Values, drawing: Drawing) -> Values:
 
 def _error_plot(ours: NDArray, theirs: NDArray) -> Markup:
     both = np.concatenate([ours, theirs])
-    edges = np.linspace(0, float(np.nanquantile(both, 0.99)) or 1.0, 41)
+    bins = min(max(round(2 * len(ours) ** 0.5), 8), 40)
+    edges = np.linspace(0, float(np.nanquantile(both, 0.99)) or 1.0, bins + 1)
     counts = [np.histogram(one, edges)[0] for one in (ours, theirs)]
     words = (
         f"Histograms of the mean squared errors of rows: the model's median is {np.nanmedian(ours):.3g}, "
@@ -144,7 +149,7 @@ def _error_plot(ours: NDArray, theirs: NDArray) -> Markup:
 def _place(share: float) -> str:
     if share in (0, 1):
         return "worst" if share else "best"
-    return "median" if abs(share - 0.5) < 0.01 else f"{100 * share:.3g} % are better"
+    return "median" if abs(share - 0.5) < 0.01 else f"{100 * share:.{int(share > 0.99)}f} % are better"
 
 
 def _history(training: Values) -> Values:

@@ -48,18 +48,36 @@ class Sample:
     labels: NDArray | None
     names: tuple[str, ...] | None
 
-    def transform(self, rows: NDArray) -> NDArray:
-        """Give codes of rows, which need not bring the names of their columns."""
-        return np.concatenate(list(self.model._codec().encoded([rows])))
+    @property
+    def scales_columns(self) -> bool:
+        """Whether the model scales each column by its own spread; errors are then compared in these units."""
+        return self.model.scaling_.scale.numel() > 1
 
-    def inverse_transform(self, codes: NDArray) -> NDArray:
+    def scaled(self, rows: NDArray) -> NDArray:
+        """Give rows in the units in which errors are compared."""
+        if not self.scales_columns:
+            return rows
+        scaling = self.model.scaling_
+        return (rows - scaling.offset.numpy()) / scaling.scale.numpy()
+
+    @cached_property
+    def compared(self) -> NDArray:
+        """The rows in the units in which errors are compared."""
+        return self.scaled(self.rows)
+
+    @cached_property
+    def rebuilt_compared(self) -> NDArray:
+        """The rebuilt rows in these units."""
+        return self.scaled(self.rebuilt)
+
+    def decoded(self, codes: NDArray) -> NDArray:
         """Give the rows that codes stand for."""
         return np.concatenate(list(self.model._codec().decoded(codes.astype(np.float32))))
 
     @cached_property
     def codes(self) -> NDArray:
         """The codes, float64 of shape (n, numbers)."""
-        return self.transform(self.rows).astype(np.float64)
+        return np.concatenate(list(self.model._codec().encoded([self.rows]))).astype(np.float64)
 
     @cached_property
     def rebuilt(self) -> NDArray:
@@ -74,7 +92,7 @@ class Sample:
     @cached_property
     def errors(self) -> NDArray:
         """The mean squared error of each row."""
-        return mean_squared_error(self.rows, self.rebuilt, per="row")
+        return mean_squared_error(self.compared, self.rebuilt_compared, per="row")
 
     @cached_property
     def unseen(self) -> NDArray:
@@ -85,10 +103,33 @@ class Sample:
     @cached_property
     def pca_rebuilt(self) -> NDArray:
         """The unseen rows as PCA with as many numbers rebuilds them."""
-        others = np.delete(self.rows, self.unseen, axis=0)
+        others = np.delete(self.compared, self.unseen, axis=0)
         size = min(math.prod(self.model.code_shape_), self.model.n_features_in_)
-        pca = LinearAutoencoder(size).fit(others if len(others) else self.rows)
-        return np.asarray(pca.reconstruct(self.rows[self.unseen]))
+        pca = LinearAutoencoder(size).fit(others if len(others) else self.compared)
+        return np.asarray(pca.reconstruct(self.compared[self.unseen]))
+
+
+class Compared:
+    """A model as measures take it, on rows in the units in which errors are compared.
+
+    Parameters
+    ----------
+    sample : Sample
+        The model and its scaling.
+    """
+
+    def __init__(self, sample: Sample) -> None:
+        self._sample, self._scaling = sample, sample.model.scaling_
+
+    def transform(self, rows: NDArray) -> NDArray:
+        """Give codes of rows."""
+        if self._sample.scales_columns:
+            rows = rows * self._scaling.scale.numpy() + self._scaling.offset.numpy()
+        return np.concatenate(list(self._sample.model._codec().encoded([rows])))
+
+    def inverse_transform(self, codes: NDArray) -> NDArray:
+        """Give the rows that codes stand for."""
+        return self._sample.scaled(self._sample.decoded(codes))
 
 
 def sample_of(model: BaseAutoencoder, X: Any, y: ArrayLike | None) -> Sample:
