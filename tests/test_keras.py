@@ -450,6 +450,14 @@ def test_arrays_that_are_not_what_they_claim_are_refused_before_they_are_read(fi
     refused(files / "article_dense.json", path, words=(str(path),))
 
 
+def test_a_heap_that_would_send_the_library_round_for_ever_is_refused(keras_files, tmp_path):
+    content = bytearray((keras_files / "keras2" / "article_dense_weights.h5").read_bytes())
+    heap = content.index(b"GCOL")
+    content[heap + 16 : heap + 32] = bytes(16)
+    (tmp_path / "round.h5").write_bytes(content)
+    refused(keras_files / "keras2" / "article_dense.json", tmp_path / "round.h5", words=("lists of names",))
+
+
 def test_half_precision_is_widened(files, tmp_path):
     path = tmp_path / "half.h5"
     path.write_bytes((files / "article_dense.h5").read_bytes())
@@ -476,7 +484,7 @@ def refused_or_usable(*paths):
 
 
 @given(data=st.data())
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 def test_damaged_architectures_are_refused_or_usable(keras_files, tmp_path_factory, data):
     """Put another value somewhere in the JSON."""
     folder = keras_files / data.draw(st.sampled_from(GENERATIONS))
@@ -503,7 +511,7 @@ def test_damaged_architectures_are_refused_or_usable(keras_files, tmp_path_facto
 
 
 @given(data=st.data())
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 def test_damaged_files_are_refused_or_usable(keras_files, tmp_path_factory, data):
     """Change some bytes."""
     folder = keras_files / data.draw(st.sampled_from(GENERATIONS))

@@ -33,7 +33,7 @@ from isthmus.parts import (
     ZeroPadding,
 )
 
-QUICK = settings(deadline=None, max_examples=60)
+QUICK = settings(deadline=None, max_examples=40)
 PAIRS = st.tuples(st.integers(1, 4), st.integers(1, 4))
 PADDINGS = st.sampled_from(["same", "valid"])
 

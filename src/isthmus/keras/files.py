@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.errors import ModelFileError, ParameterError, require
+from isthmus.keras.heaps import check_heaps, check_heaps_of
 
-_LONGEST_TEXT, _LONGEST_LIST = 2**26, 2**24
+_LONGEST_TEXT, _LONGEST_LIST = 2**26, 2**20
 _PACKED, _SMALL = 100, 2**20
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 _DAMAGE = (
@@ -109,6 +110,7 @@ def opened(path: Path) -> Iterator[Contents]:
         if start.startswith(b"PK"):
             yield _from_zip(path, stack)
         elif start == b"\x89HDF\r\n\x1a\n":
+            check_heaps_of(path)
             file5 = stack.enter_context(require("h5py", "keras").File(path, "r"))
             yield Contents(path, _embedded(file5), file5)
         elif start.lstrip().startswith((b"{", b'"')):
@@ -124,8 +126,9 @@ def _from_zip(path: Path, stack: ExitStack) -> Contents:
         missing = _WEIGHTS if _CONFIG in names else _CONFIG
         raise ModelFileError(f"a zip archive without {missing}, which a .keras file has")
     architecture = _parsed(_member(archive, _CONFIG, _LONGEST_TEXT))
-    weights = io.BytesIO(_member(archive, _WEIGHTS, None))
-    return Contents(path, architecture, stack.enter_context(require("h5py", "keras").File(weights, "r")))
+    weights = _member(archive, _WEIGHTS, None)
+    check_heaps(weights)
+    return Contents(path, architecture, stack.enter_context(require("h5py", "keras").File(io.BytesIO(weights), "r")))
 
 
 def _member(archive: zipfile.ZipFile, name: str, longest: int | None) -> bytes:

@@ -119,7 +119,8 @@ class BatchNormalization(SameShape):
     """Normalises the numbers of the last axis by their mean and variance.
 
     In training these are the batch's, afterwards running means of them (Ioffe & Szegedy, "Batch normalization:
-    accelerating deep network training by reducing internal covariate shift", 2015).
+    accelerating deep network training by reducing internal covariate shift", 2015). Of several processes that train
+    one model each takes the means of its own part of a batch.
     """
 
     kind: ClassVar[str] = "layer"

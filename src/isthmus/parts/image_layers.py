@@ -55,15 +55,13 @@ class _Windowed:
         """Give the width and the stride of the window on each side."""
         raise NotImplementedError
 
-    def _places(self, shape: tuple[int, ...]) -> tuple[int, int]:
+    def _places(self, shape: tuple[int, ...]) -> list[int]:
         """Count the places of the window on each side."""
         same = self.padding == "same"
-        places = (
+        return [
             -(-side // stride) if same else (side - width) // stride + 1
             for side, (width, stride) in zip(_sides(self, shape), self._window(), strict=True)
-        )
-        high, wide = places
-        return high, wide
+        ]
 
     def _ends(self, shape: tuple[int, ...]) -> list[Ends]:
         """Give the zeros that ``"same"`` padding puts before and behind each side."""
