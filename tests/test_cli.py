@@ -151,6 +151,58 @@ def test_one_row_or_one_column_will_do(text, tmp_path):
     assert run("train", tmp_path / "rows.csv", *QUICK, "--out", tmp_path / "out") == 0
 
 
+UNUSABLE = {
+    "missing.npy": None,
+    "empty.npy": b"",
+    "no rows.npy": np.zeros((0, 4)),
+    "infinite.npy": np.full((9, 4), np.inf),
+    "complex.npy": np.zeros((9, 4), complex),
+    "flat.npy": np.zeros(9),
+    "five dimensions.npy": np.zeros((2, 2, 2, 2, 2)),
+    "head.csv": b"a,b,c,d\n",
+    "words.npz": b"no archive",
+    "unknown.xls": b"cells",
+    "other columns.npy": np.zeros((9, 7)),
+}
+COMMANDS = {
+    "train": ["train", "{rows}", *QUICK, "--out", "{out}"],
+    "curve": ["curve", "{rows}", *QUICK, "--sizes", "1", "--out", "{out}"],
+    "compare": ["compare", "{rows}", *QUICK, "--models", "dense", "--out", "{out}"],
+    "encode": ["encode", "{model}", "{rows}", "-o", "{out}.npy"],
+    "decode": ["decode", "{model}", "{rows}", "-o", "{out}.csv"],
+    "reconstruct": ["reconstruct", "{model}", "{rows}", "-o", "{out}.parquet"],
+    "evaluate": ["evaluate", "{model}", "{rows}"],
+    "doctor": ["doctor", "{model}", "{rows}"],
+    "plot": ["plot", "{model}", "{rows}", "-o", "{out}.png"],
+    "summary": ["summary", "{rows}"],
+}
+LEARNS = ("train", "curve", "compare")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_refuses_unusable_rows_in_one_sentence(command, tmp_path, capsys):
+    model = tmp_path / "model.safetensors"
+    isthmus.LinearAutoencoder(2).fit(np.random.RandomState(0).rand(60, 4)).save(model)
+    for name, content in UNUSABLE.items():
+        if command in LEARNS and name.startswith("other"):
+            continue
+        path = tmp_path / name
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        elif content is not None:
+            np.save(path, content)
+        filled = [one.format(rows=path, model=model, out=tmp_path / "out") for one in COMMANDS[command]]
+        assert len(refused(capsys, *filled)) > 20
+    assert not list(tmp_path.glob("out*"))
+
+
+@pytest.mark.parametrize("command", ["curve", "compare"])
+def test_one_row_is_too_few_to_hold_some_out(command, tmp_path, capsys):
+    np.save(tmp_path / "rows.npy", np.ones((1, 4)))
+    words = [one.format(rows=tmp_path / "rows.npy", out=tmp_path / "out") for one in COMMANDS[command]]
+    assert "at least two" in refused(capsys, *words)
+
+
 def test_a_curve_is_printed_written_and_not_overwritten(trained, tmp_path, capsys):
     command = ["curve", trained / "rows.csv", "--sizes", "3,1", "--hidden", "8", *QUICK, "--out", tmp_path / "new"]
     assert run(*command) == 0

@@ -37,9 +37,9 @@ def out_of_range(look: Look) -> Iterator[Finding]:
     share = float(outside.any(axis=1).mean())
     if not share:
         return
-    by_column = outside.mean(axis=0)
-    columns = np.argsort(-by_column, kind="stable")[: np.count_nonzero(by_column)]
-    worst = int(columns[0])
+    by_cell = outside.mean(axis=0)
+    cells = np.argsort(-by_cell, kind="stable")[: np.count_nonzero(by_cell)]
+    worst, columns = int(cells[0]), _columns_of(look.model, cells)
     found, known = (np.nanmin(flat[:, worst]), np.nanmax(flat[:, worst])), (low, high)
     limits = [float(limit[worst if limit.size > 1 else 0]) for limit in known]
     sentence = (
@@ -49,7 +49,7 @@ def out_of_range(look: Look) -> Iterator[Finding]:
         "such rows"
     )
     severity = graded(share, max(0.01, 2 / len(flat)), 0.1)
-    yield Finding("out_of_range", severity, "columns", tuple(int(column) for column in columns), share, sentence)
+    yield Finding("out_of_range", severity, "columns", tuple(columns), share, sentence)
 
 
 def narrow_range(look: Look) -> Iterator[Finding]:
@@ -96,6 +96,13 @@ def drift(look: Look) -> Iterator[Finding]:
 
 def _flat(look: Look) -> NDArray:
     return look.rows.reshape(len(look.rows), -1)
+
+
+def _columns_of(model: Any, cells: NDArray) -> list[int]:
+    """Give the columns of cells, each once; only in a mixed table has a column several cells."""
+    table = getattr(model.schema_, "table", None)
+    owners = cells if table is None else np.asarray(table.owners)[cells]
+    return list(dict.fromkeys(int(column) for column in owners))
 
 
 def _spans(flat: NDArray) -> NDArray:

@@ -23,6 +23,8 @@ Split = tuple[NDArray, NDArray]
 
 def splits_of(cv: Any, X: NDArray, y: NDArray | None, seed: int) -> list[Split]:
     """Give the rows of each split, for training and held out, in the order of the splitter."""
+    if len(X) < 2:
+        raise DataError(f"X has {len(X)} row, but some are learned from and others held out: give at least two")
     try:
         splitter = ShuffleSplit(1, test_size=_HELD_OUT, random_state=seed) if cv is None else check_cv(cv, y)
     except (ValueError, TypeError) as error:
