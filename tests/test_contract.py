@@ -5,6 +5,7 @@ import math
 import pickle
 import random
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -155,6 +156,81 @@ def test_data_frames_give_names_and_data_frames_come_back(model, rows, library):
     np.testing.assert_allclose(codes.to_numpy(), plain, atol=1e-5)
     with pytest.raises(ValueError, match="feature names"):
         model.transform(frame[names[::-1]])
+
+
+# ---------------------------------------------------------------- rows that are no good, or odd
+
+
+def with_cell(X, value):
+    X = X.copy()
+    X[3, 2] = value
+    return X
+
+
+REFUSED = {
+    "infinite": (lambda X: with_cell(X, np.inf), r"infinity \(inf\) in row 3, column 2"),
+    "no rows": (lambda X: X[:0], r"0 sample\(s\)"),
+    "no columns": (lambda X: X[:, :0], r"0 feature\(s\)"),
+    "beyond float32": (lambda X: with_cell(X.astype(float), 1e300), r"X reaches from \S+ to 1e\+300, beyond float32"),
+    "complex": (lambda X: X + 1j, "omplex"),
+    "text": (lambda X: with_cell(X.astype(object), "a"), "'a'"),
+    "names twice": (lambda X: pd.DataFrame(X, columns=list("aabcdefghijk")), "'a'"),
+}
+TAKEN = {
+    "constant": lambda X: np.full_like(X, 7),
+    "one row": lambda X: X[:1],
+    "huge": lambda X: X * np.float32(1e30),
+    "a huge cell": lambda X: with_cell(X, 1e30),
+    "objects": lambda X: X.astype(object),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_rows_that_cannot_be_learned_from_are_one_sentence(model, rows, kind, tmp_path):
+    change, words = REFUSED[kind]
+    with pytest.raises(ValueError, match=words) as caught:
+        model.fit(change(rows))
+    assert "\n" not in str(caught.value)
+    assert not hasattr(model, "module_")
+
+
+@pytest.mark.parametrize("kind", TAKEN)
+def test_odd_rows_just_work(model, rows, kind):
+    X = TAKEN[kind](rows)
+    codes = model.fit(X).transform(X)
+    assert np.isfinite(codes).all()
+    assert np.isfinite(model.reconstruct(X)).all()
+    assert math.isfinite(model.score(X))
+
+
+def test_one_column_works_or_is_too_few_for_the_code(model, rows):
+    X = rows[:, :1]
+    if name_of(model) in ("ConcreteAutoencoder", "LinearAutoencoder"):
+        with pytest.raises(ParameterError, match="code_size must be at most the number of columns"):
+            model.fit(X)
+        model.set_params(code_size=1)
+    assert np.isfinite(model.fit(X).reconstruct(X)).all()
+
+
+# ---------------------------------------------------------------- threads
+
+
+def test_eight_threads_get_the_same_codes(fitted, rows):
+    codes = fitted.transform(rows)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: fitted.transform(rows), range(16)))
+    for answer in answers:
+        np.testing.assert_array_equal(answer, codes)
+
+
+def test_fits_side_by_side_equal_fits_one_after_the_other(model, rows):
+    def codes(seed):
+        return clone(model).set_params(random_state=seed).fit(rows).transform(rows)
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(codes, range(4)))
+    for seed, answer in enumerate(answers):
+        np.testing.assert_array_equal(answer, codes(seed))
 
 
 # ---------------------------------------------------------------- chance

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isthmus import Autoencoder, DenseAutoencoder, VariationalAutoencoder
-from isthmus.engines import Autograd, engine_for
+from isthmus.engines import Autograd, accumulated, engine_for
 from isthmus.engines.chain import Chain, why_not
 from isthmus.engines.flat import flattened
 from isthmus.module import AutoencoderModule
@@ -89,6 +89,20 @@ def test_the_written_out_gradients_are_those_of_automatic_differentiation(recipe
     torch.testing.assert_close(ours[1], theirs[1], rtol=1e-5, atol=1e-6)
     for own, other in zip(ours[2], theirs[2], strict=True):
         torch.testing.assert_close(own, other, rtol=1e-5, atol=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(rows=st.integers(2, 20), at_once=st.integers(1, 12), chain=st.booleans(), weighted=st.booleans())
+def test_the_gradient_of_a_batch_in_parts_is_that_of_the_whole(rows, at_once, chain, weighted):
+    module = module_of(Recipe(3, Dense((6,)), penalties=(L1(0.1),)))
+    engine = Chain(module) if chain else Autograd(module)
+    draw = torch.Generator().manual_seed(rows)
+    batch = Batch(torch.rand(rows, 7, generator=draw), weights=torch.rand(rows, generator=draw) if weighted else None)
+    losses, error = engine(batch, 0.5, torch.Generator())
+    whole = [parameter.grad.clone() for parameter in module.parameters()]
+    in_parts = accumulated(engine, list(batch.split(at_once)), 0.5, torch.Generator())
+    torch.testing.assert_close(in_parts, (losses, error))
+    torch.testing.assert_close([parameter.grad for parameter in module.parameters()], whole)
 
 
 def test_kl_sparsity_is_covered_too():

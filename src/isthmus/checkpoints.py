@@ -11,7 +11,7 @@ import json
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,13 @@ import numpy as np
 import safetensors
 import torch
 from filelock import FileLock, Timeout
-from safetensors.torch import save_file
 from torch import Tensor
 
 from isthmus.callbacks import BestWeights, Watcher
 from isthmus.errors import CheckpointWarning, DataError, IsthmusError, ModelFileError, ParameterError
 from isthmus.files import OutputExistsError, replaced
 from isthmus.hyperparameters import Training
-from isthmus.persistence import encoded
+from isthmus.persistence import encoded, save
 from isthmus.ranks import ranks
 from isthmus.records import Best, Epoch
 from isthmus.sources.protocol import fingerprint
@@ -57,7 +56,7 @@ def checkpointed(settings: Training, random: np.random.RandomState) -> Iterator[
     ParameterError
         If there is no folder to resume from, or its run had other parameters.
     IsthmusError
-        If another run holds the folder, or no checkpoint in it can be read.
+        If another run holds the folder, it cannot be written to, or no checkpoint in it can be read.
     """
     if settings.checkpoint is None:
         if settings.resume:
@@ -65,12 +64,23 @@ def checkpointed(settings: Training, random: np.random.RandomState) -> Iterator[
         yield None
         return
     folder = Path(settings.checkpoint)
-    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder) if ranks().first else nullcontext():
+        yield Checkpoints(folder, settings, random)
+
+
+def _locked(folder: Path) -> AbstractContextManager[Any]:
+    """Make a folder this run's own, and clear away what a killed run was writing."""
     try:
-        with FileLock(folder / "lock", timeout=0) if ranks().first else nullcontext():
-            yield Checkpoints(folder, settings, random)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock", timeout=0).acquire()
     except Timeout as error:
         raise IsthmusError(f"checkpoint: another run is using {folder}; take another folder") from error
+    except OSError as error:
+        message = f"checkpoint: {folder} cannot be written to ({error.strerror}); take another folder"
+        raise IsthmusError(message) from error
+    for unfinished in folder.glob(".step-*"):
+        unfinished.unlink()
+    return lock
 
 
 class Checkpoints(Watcher):
@@ -135,6 +145,15 @@ class Checkpoints(Watcher):
         return False
 
     def _write(self, trainer: Trainer) -> None:
+        """Write a checkpoint; where that fails the run goes on, and the ones before stay."""
+        self._written = time.monotonic()
+        try:
+            self._write_file(trainer)
+        except OSError as error:
+            message = f"a checkpoint could not be written, but the run goes on and the ones before stay: {error}"
+            warnings.warn(message, CheckpointWarning, stacklevel=6)
+
+    def _write_file(self, trainer: Trainer) -> None:
         state, best = trainer.state, trainer.state.best
         generators = torch.stack(trainer.ranks.gathered(state.generator.get_state()))
         if not trainer.ranks.first:
@@ -162,10 +181,9 @@ class Checkpoints(Watcher):
         plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         with replaced(self._folder / f"step-{steps:010d}.safetensors", overwrite=True) as temporary:
             text = json.dumps(header)
-            save_file(plain, temporary, metadata={"checkpoint": text, "checksum": checksum(text, plain)})
+            save(plain, temporary, {"checkpoint": text, "checksum": checksum(text, plain)})
         for old in self._files()[:-_KEPT]:
             old.unlink()
-        self._written = time.monotonic()
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("step-*.safetensors"))

@@ -1,18 +1,26 @@
 """Where the arithmetic runs."""
 
+import os
+
 import torch
 
 from isthmus.errors import ParameterError
 
+_LOADED_IN = os.getpid()
+
 
 def device_of(name: str) -> torch.device:
     """Give the torch device of a name; ``"auto"`` is CUDA, else MPS, else the CPU.
+
+    A forked process has none of the threads that its parent's arithmetic waits for: it works with one from then on.
 
     Raises
     ------
     ParameterError
         If this machine or this build of torch has no such device.
     """
+    if os.getpid() != _LOADED_IN and torch.get_num_threads() > 1:
+        torch.set_num_threads(1)
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind, there in available.items() if there))

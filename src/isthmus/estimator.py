@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -186,19 +187,20 @@ class BaseAutoencoder(
         sample_weight: ArrayLike | None,
     ) -> Trainer:
         """Check the rows; build the network; draw the split and the first weights."""
+        device = device_of(self.device)
         source, seed = checked_source(self, X, reset=True), seed_of(random)
         training, validation = split(source.pieces, validation_fraction, random)
         weights = training_weights(sample_weight, source, training)
         digest = Digest(source)
         scaling = learn_scaling(source, training, self._scaling_choice(), weights, digest, ranks())
         digest.join(ranks())
-        self.provenance_ = provenance_of(digest, seed, str(device_of(self.device)))
+        self.provenance_ = provenance_of(digest, seed, str(device))
         recipe = self.recipe(Facts(source.row_shape, scaling.low, scaling.high))
         recipe.reconstruction.check(scaling.low, scaling.high)
         schema = Schema(source.row_shape, recipe.network.layout(source.row_shape), str(source.dtype))
         first = torch.Generator().manual_seed(int(random.randint(2**31)))
-        module = AutoencoderModule(recipe, schema).materialise(first).to(device_of(self.device))
-        rows = Rows(source, schema, scaling, device_of(self.device), source.missing, weights)
+        module = AutoencoderModule(recipe, schema).materialise(first).to(device)
+        rows = Rows(source, schema, scaling, device, source.missing, weights)
         module.start_at(rows.first_look(training))
         return Trainer(module, self, rows, training, validation, self._state(random), schedule, ranks=ranks())
 
@@ -401,9 +403,14 @@ class BaseAutoencoder(
         check_is_fitted(self)
         return self._codec().rebuilt(checked_source(self, X, reset=False))
 
+    def _weights(self) -> list[torch.Tensor]:
+        return list(self.module_.parameters()) if self.__sklearn_is_fitted__() else []
+
     def _codec(self) -> Codec:
         device = device_of(self.device)
-        return Codec(self.module_.to(device), self.scaling_, device)
+        if any(weight.device.type != device.type for weight in self._weights()):
+            self.module_.to(device)  # only then: other threads may be using the model
+        return Codec(self.module_, self.scaling_, device)
 
     @property
     def held_out_(self) -> NDArray:
@@ -449,8 +456,8 @@ class BaseAutoencoder(
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the optimizer behind: it shares memory with the weights, which a pickle would tear apart."""
-        if self.__sklearn_is_fitted__():
-            self.module_.to("cpu")
-        state = super().__getstate__()
+        state = dict(super().__getstate__())
         state.pop("_training_state", None)
+        if any(weight.device.type != "cpu" for weight in self._weights()):
+            state["module_"] = copy.deepcopy(self.module_).to("cpu")
         return state

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from isthmus.errors import HalvedBatchWarning, NotEnoughMemoryError
 
 T = TypeVar("T")
-_WORDS = ("can't allocate memory", "not enough memory", "bad_alloc", "bad allocation", "out of memory")
+_WORDS = (
+    "can't allocate memory",
+    "not enough memory",
+    "bad_alloc",
+    "bad allocation",
+    "out of memory",
+    "could not create a primitive",  # all that oneDNN says
+)
 
 
 class Portions:

@@ -60,7 +60,15 @@ def write(saved: Saved, path: Path, *, overwrite: bool) -> None:
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in saved.tensors.items()}
     with replaced(path, overwrite=overwrite) as temporary:
-        save_file(tensors, temporary, metadata={_KEY: json.dumps(header)})
+        save(tensors, temporary, {_KEY: json.dumps(header)})
+
+
+def save(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Write tensors; what the disk refuses is an `OSError`."""
+    try:
+        save_file(tensors, path, metadata=metadata)
+    except safetensors.SafetensorError as error:
+        raise OSError(f"{path.parent}: a file cannot be written there ({error})") from error
 
 
 def read(path: Path, classes: Mapping[str, type]) -> Saved:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from isthmus.memory import portioned
 from isthmus.module import AutoencoderModule
 from isthmus.records import Batch, Reference
 from isthmus.rows import Rows, predictions_size, tensor_of
@@ -28,9 +29,13 @@ def scaled_errors(module: AutoencoderModule, batch: Batch) -> NDArray:
 
 def errors_of(module: AutoencoderModule, rows: Rows, array: NDArray) -> NDArray:
     """Give `scaled_errors` of an array of rows, batch by batch."""
-    size = predictions_size(module.schema)
-    parts = (tensor_of(array[start : start + size]) for start in range(0, len(array), size))
-    return np.concatenate([scaled_errors(module, rows.batch(part.to(rows.device))) for part in parts])
+    size = predictions_size(module.schema, module.widest)
+    parts = (array[start : start + size] for start in range(0, len(array), size))
+
+    def measured(part: NDArray) -> NDArray:
+        return scaled_errors(module, rows.batch(tensor_of(part).to(rows.device)))
+
+    return np.concatenate(list(portioned(parts, measured)))
 
 
 def reference_of(trainer: Trainer) -> Reference:

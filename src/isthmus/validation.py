@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -75,6 +76,7 @@ def _array_of(estimator: Any, X: Any, reset: bool) -> Any:
         X = (X.float() if str(X.dtype) == "torch.bfloat16" else X).numpy()
     if isinstance(X, list | tuple):
         X = np.asarray(X)
+    _refuse_what_no_network_takes(X)
     options: dict[str, Any] = {"dtype": "numeric", "allow_nd": True, "ensure_all_finite": False, "accept_sparse": "csr"}
     of_images = hasattr(estimator, "module_") and len(estimator.schema_.row_shape) > 1
     images = getattr(X, "ndim", 2) > 2
@@ -84,6 +86,16 @@ def _array_of(estimator: Any, X: Any, reset: bool) -> Any:
     if reset:
         validate_data(estimator, array.reshape(len(array), -1)[:1], reset=True)
     return array
+
+
+def _refuse_what_no_network_takes(X: Any) -> None:
+    """Refuse complex numbers, and columns that cannot be told apart."""
+    if np.iscomplexobj(X):
+        raise DataError("X: Complex data not supported; give real and imaginary parts as columns of their own")
+    names = getattr(X, "column_names", getattr(X, "columns", ()))
+    twice = [name for name, count in Counter(map(str, names)).items() if count > 1]
+    if twice:
+        raise DataError(f"X has several columns named {twice[0]!r}; give each column a name of its own")
 
 
 def _reader_of_batches(estimator: Any, reset: bool) -> Callable[[Any], NDArray]:

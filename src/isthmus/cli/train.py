@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 import time
 import warnings
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus.cli.flags import MODELS, add_flags, estimator_name, parameters_for
 from isthmus.cli.use import ROWS, rows_of
-from isthmus.errors import DivergedError, IsthmusError
+from isthmus.errors import DataError, DivergedError, IsthmusError
 from isthmus.files import OutputExistsError, replaced
 
 if TYPE_CHECKING:
@@ -77,6 +78,9 @@ def _check_free(folder: Path, overwrite: bool) -> None:
     there = [name for name in FILES if (folder / name).exists()]
     if there and not overwrite:
         raise OutputExistsError(f"{folder / there[0]} exists; pass --overwrite or another --out")
+    existing = next(one for one in (folder, *folder.resolve().parents) if one.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise DataError(f"--out: {existing} is no folder that can be written to; pass another --out")
 
 
 def _fit(estimator: BaseAutoencoder, rows: Any) -> DivergedError | None:

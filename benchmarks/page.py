@@ -1,0 +1,19 @@
+"""Tables that are written into a page of the documentation, each between its own markers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+RELIABILITY = Path(__file__).parents[1] / "docs" / "reliability.md"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Give a Markdown table."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def put(page: Path, name: str, text: str) -> None:
+    """Replace what a page holds between ``<!-- name -->`` and ``<!-- /name -->``."""
+    begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
+    before, rest = page.read_text().split(begin)
+    page.write_text(f"{before}{begin}{text}{end}{rest.split(end)[1]}")
