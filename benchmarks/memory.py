@@ -175,9 +175,7 @@ def main() -> None:
                 continue
             found.append(measured(kind, size, options.folder))
             print(" | ".join(line(found[-1])), flush=True)
-    text = (
-        f"{machine()}; {COLUMNS:,} columns of float32, one epoch; peaks are over import and a first fit."
-    )
+    text = f"{machine()}; {COLUMNS:,} columns of float32, one epoch; peaks are over import and a first fit."
     if not options.short:
         put(RELIABILITY, "memory", f"{table(HEADS, [line(one) for one in found])}\n\n{text}")
 

@@ -56,7 +56,7 @@ def needing(most):
 
     def work(at_once):
         if at_once > most:
-            return np.empty((at_once, 2**60))
+            return np.empty((at_once, 2**50), np.uint8)
         return at_once
 
     return work

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from isthmus.errors import IsthmusError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class OutputExistsError(IsthmusError, FileExistsError):
@@ -57,6 +60,10 @@ def replaced(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
             temporary.replace(path)
         else:
             _link(temporary, path)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise OSError(error.errno, f"the disk is full; free some room, or write elsewhere than {path}") from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
