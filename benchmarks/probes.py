@@ -27,22 +27,20 @@ def linear_accuracy(
     return float(classifier.score(test_codes / scale, test_labels))
 
 
-def fine_tuned_accuracy(
+def fine_tuned(
     encoders: Sequence[nn.Module],
     X: NDArray,
     y: NDArray,
-    T: NDArray,
-    t: NDArray,
     *,
     epochs: int,
     learning_rate: float = 1e-3,
     standardised: bool = False,
     seed: int = 0,
-) -> float:
-    """Give the test accuracy of a stack of encoders with a softmax layer on top, all trained with labels.
+) -> nn.Module:
+    """Give a stack of encoders with a softmax layer on top, all trained with labels.
 
-    Adam under a cosine schedule, batches of 128, at the last epoch: no choice by test rows. With ``standardised`` the
-    layer sees codes without the mean and the deviation that they had before.
+    Adam under a cosine schedule, batches of 128, as it is after the last epoch. With ``standardised`` the layer sees
+    codes without the mean and the deviation that they had before.
     """
     generator = Generator().manual_seed(seed)
     rows, labels = torch.from_numpy(X), torch.from_numpy(y.astype(np.int64))
@@ -59,9 +57,14 @@ def fine_tuned_accuracy(
             functional.cross_entropy(network(rows[places]), labels[places]).backward()
             optimizer.step()
             schedule.step()
-    with torch.inference_mode():
-        guesses = network.eval()(torch.from_numpy(T)).argmax(dim=1).numpy()
-    return float((guesses == t).mean())
+    return network.eval()
+
+
+@torch.inference_mode()
+def accuracy(network: nn.Module, rows: NDArray, labels: NDArray) -> float:
+    """Give the share of rows whose largest logit is that of their label."""
+    guesses = network(torch.from_numpy(rows)).argmax(dim=1).numpy()
+    return float((guesses == labels).mean())
 
 
 class _Standardised(nn.Module):

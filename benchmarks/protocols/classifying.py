@@ -1,9 +1,11 @@
 """Protocols that measure what classifiers read from codes. The docstring of each is its paper."""
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from torch import nn
 
-from benchmarks.probes import fine_tuned_accuracy, linear_accuracy
+from benchmarks.probes import accuracy, fine_tuned, linear_accuracy
 from benchmarks.protocols.outcome import Outcome, mnist
 from isthmus import ContractiveAutoencoder, DenoisingAutoencoder, DenseAutoencoder, SparseAutoencoder, parts
 
@@ -44,7 +46,7 @@ def _stacked_error(level: float, X: NDArray, y: NDArray, T: NDArray, t: NDArray,
         validation_fraction=0.0,
         random_state=seed,
     ).fit(X)
-    return 1 - fine_tuned_accuracy([model.encoder_], X, y, T, t, epochs=20, seed=seed)
+    return 1 - accuracy(fine_tuned([model.encoder_], X, y, epochs=20, seed=seed), T, t)
 
 
 def kl_sparse() -> Outcome:
@@ -56,7 +58,7 @@ def kl_sparse() -> Outcome:
     codes, test_codes = first.transform(X), first.transform(T)
     second = SparseAutoencoder(200, **settings).fit(codes)
     before = linear_accuracy(second.transform(codes), y, second.transform(test_codes), t, C=1 / 6)
-    after = fine_tuned_accuracy([first.encoder_, second.encoder_], X, y, T, t, epochs=20)
+    after = accuracy(fine_tuned([first.encoder_, second.encoder_], X, y, epochs=20), T, t)
     return Outcome(
         "87.7 % -> 97.6 %",
         f"{100 * before:.1f} % -> {100 * after:.1f} %",
@@ -104,20 +106,33 @@ def winner_take_all() -> Outcome:
 def contractive() -> Outcome:
     """Rifai et al. 2011: 1,000 sigmoid units, plain and contractive."""
     X, y, T, t = mnist()
-    settings = {"max_epochs": 10, "batch_size": 128, "learning_rate": 1e-3, "random_state": 0}
+    settings = {"max_epochs": 8, "batch_size": 128, "learning_rate": 1e-3, "random_state": 0}
     settings |= {"reconstruction": "bernoulli", "output_activation": "linear"}
-    plain = DenseAutoencoder(1000, hidden=(), code_activation="sigmoid", **settings).fit(X)
-    smooth = ContractiveAutoencoder(1000, hidden=(), contraction=0.1, **settings).fit(X)
+    models = (
+        DenseAutoencoder(1000, hidden=(), code_activation="sigmoid", **settings),
+        ContractiveAutoencoder(1000, hidden=(), contraction=0.1, **settings),
+    )
+    plain, smooth = Parallel(n_jobs=2)(delayed(model.fit)(X) for model in models)
     norms = [_jacobian_norm(model, T) for model in (plain, smooth)]
-    error = 100 * (1 - fine_tuned_accuracy([smooth.encoder_], X, y, T, t, epochs=15))
+    error = 100 * (1 - _best_fine_tuned(smooth.encoder_, X, y, T, t))
     ratio = norms[0] / norms[1]
     return Outcome(
         "norm 17.5e-4 -> .73e-4 (24 times), error 1.14 % (unconfirmed)",
         f"norm {ratio:.1f} times smaller ({norms[0]:.3g} -> {norms[1]:.3g}), error {error:.2f} %",
         "at least 5 times, at most 1.4 %",
         ratio >= 5 and error <= 1.4,
-        "weights not tied; 10 epochs; contraction .1; 15 epochs with labels",
+        "weights not tied; 8 epochs; contraction .1; 12 epochs with 50,000 labels, the softmax layer on standardised "
+        "codes, Adam at .0003 or .001: what does better on 10,000 validation rows",
     )
+
+
+def _best_fine_tuned(encoder: nn.Module, X: NDArray, y: NDArray, T: NDArray, t: NDArray) -> float:
+    """Give the test accuracy at the rate that does best on the last 10,000 training rows."""
+    (X, V), (y, v) = (X[:50_000], X[50_000:]), (y[:50_000], y[50_000:])
+    networks = Parallel(n_jobs=2)(
+        delayed(fine_tuned)([encoder], X, y, epochs=12, learning_rate=rate, standardised=True) for rate in (3e-4, 1e-3)
+    )
+    return accuracy(max(networks, key=lambda network: accuracy(network, V, v)), T, t)
 
 
 def _jacobian_norm(model: DenseAutoencoder, rows: NDArray) -> float:
