@@ -1,6 +1,7 @@
 """Protocols that measure what classifiers read from codes. The docstring of each is its paper."""
 
 import numpy as np
+import torch
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from torch import nn
@@ -72,19 +73,24 @@ def kl_sparse() -> Outcome:
 def k_sparse() -> Outcome:
     """Makhzani & Frey 2013: 1,000 units of which k stay active."""
     X, y, T, t = mnist()
+    settings = {"sparsity": "top_k", "max_epochs": 12, "batch_size": 128, "validation_fraction": 0.0, "random_state": 0}
     errors = {}
     for k in (40, 25, 10):
-        model = SparseAutoencoder(
-            1000, sparsity="top_k", n_active=parts.Ramp(100, k), max_epochs=6, batch_size=128, random_state=0
-        ).fit(X)
-        errors[k] = 100 * (1 - linear_accuracy(model.transform(X), y, model.transform(T), t))
+        encoder = SparseAutoencoder(1000, n_active=parts.Ramp(100, k), **settings).fit(X).encoder_
+        codes, test_codes = (_largest(encoder, rows, 3 * k) for rows in (X, T))
+        errors[k] = 100 * (1 - linear_accuracy(codes, y, test_codes, t, tol=1e-3, max_iter=300))
     return Outcome(
         "logistic regression: k=40 1.54, k=25 1.35, k=10 2.10 % (unconfirmed)",
         ", ".join(f"k={k} {error:.2f}" for k, error in errors.items()) + " %",
         "best at most 1.6 %, in that order",
         min(errors.values()) <= 1.6 and errors[25] < errors[40] < errors[10],
-        "6 epochs; weights not tied; k falls from 100 over the first half",
+        "12 epochs; weights not tied; k falls from 100 over the first half; codes are the 3 k largest units",
     )
+
+
+@torch.inference_mode()
+def _largest(encoder: nn.Module, rows: NDArray, count: int) -> NDArray:
+    return parts.TopK(count)(encoder(torch.from_numpy(rows))).code.numpy()
 
 
 def winner_take_all() -> Outcome:
