@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test slow lint bench screenshots clean
+.PHONY: demo assets test slow lint bench screenshots clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -12,6 +12,9 @@ BIN = .venv/bin
 
 demo: .venv/installed  ## train the convolutional autoencoder on MNIST and draw the figure
 	$(BIN)/isthmus train mnist --model convolutional --random-state 0 --out out/demo --overwrite
+
+assets: .venv/installed  ## load ONNX Runtime for browsers from npm, for `isthmus explore --export`
+	$(BIN)/python -m isthmus.explorer.runtime
 
 test: .venv/installed  ## every test but the slow ones
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --quiet
@@ -31,6 +34,7 @@ bench: .venv/installed  ## measure what README and docs state
 
 screenshots: .venv/installed  ## the pictures of pages in docs; wants chromium
 	$(BIN)/python -m benchmarks.screenshots
+	$(BIN)/python -m benchmarks.explorer
 
 clean:
 	rm -rf .venv out

@@ -77,3 +77,33 @@ def opened(chromium, url, width=1280, height=900, **options) -> Iterator[Seen]:
         yield seen
     finally:
         context.close()
+
+
+def drag(seen, start, *places):
+    """Press, move and release the pointer."""
+    mouse = seen.page.mouse
+    mouse.move(*start)
+    mouse.down()
+    for place in places:
+        mouse.move(*place, steps=4)
+    mouse.up()
+
+
+# Pan the explorer's map, a step in each frame; gives the times between frames in milliseconds.
+PAN = """async (frames) => {
+  const surface = document.getElementById("map-surface"), box = surface.getBoundingClientRect();
+  document.getElementById("mode-pan").click();
+  surface.setPointerCapture = () => null;
+  const send = (kind, i) => surface.dispatchEvent(new PointerEvent(kind, {
+    pointerId: 1, clientX: box.left + 300 + 4 * (i % 40), clientY: box.top + 200 + 3 * (i % 25) }));
+  send("pointerdown", 0);
+  const times = [];
+  let last = await new Promise(requestAnimationFrame);
+  for (let i = 1; i <= frames; i++) {
+    send("pointermove", i);
+    const now = await new Promise(requestAnimationFrame);
+    times.push(now - last);
+    last = now;
+  }
+  return times;
+}"""

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -20,12 +22,15 @@ from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
 
 import isthmus
-from browser import opened
+from browser import PAN, drag, opened
 from isthmus.cli import main
-from isthmus.errors import DataError
+from isthmus.errors import DataError, MissingExtraError
+from isthmus.explorer import runtime
 from isthmus.explorer.atlas import atlas_of
+from isthmus.explorer.folder import check_folder, write_folder
 from isthmus.explorer.labels import labels_of
 from isthmus.explorer.server import application
+from isthmus.files import OutputExistsError
 from isthmus.ports import address_of, listening
 
 WAIT = 30_000  # milliseconds
@@ -73,7 +78,8 @@ def table_url(wine):
 def shown(chromium, address, **options):
     """Open the page and wait until all of it is there; nothing may be complained of or asked for elsewhere."""
     with opened(chromium, address, height=800, **options) as seen:
-        seen.page.wait_for_selector("html[data-ready]", timeout=WAIT)
+        seen.page.wait_for_selector("html[data-ready], #alert:not([hidden])", timeout=WAIT)
+        assert seen.page.inner_text("#alert") == ""
         seen.page.wait_for_selector("#near button")
         yield seen
         assert seen.complaints == []
@@ -107,16 +113,6 @@ def lonely(atlas):
     far = np.linalg.norm(atlas.codes[:, None] - atlas.codes[None, :400], axis=2)
     inside = np.abs(atlas.codes - atlas.codes.mean(axis=0)).max(axis=1) < 2 * atlas.codes.std()
     return int(np.argmax(np.where(inside, np.sort(far, axis=1)[:, 1], 0)))
-
-
-def drag(seen, start, *places):
-    """Press, move and release the pointer."""
-    mouse = seen.page.mouse
-    mouse.move(*start)
-    mouse.down()
-    for place in places:
-        mouse.move(*place, steps=4)
-    mouse.up()
 
 
 def middle(seen, selector):
@@ -283,11 +279,6 @@ def test_nothing_else_is_handed_out(url, path):
     assert answer(url, path)[0] == 404
 
 
-def test_a_port_that_is_taken_is_one_sentence():
-    with listening("127.0.0.1", 0) as taken, pytest.raises(OSError, match="cannot be taken"):
-        listening("127.0.0.1", taken.getsockname()[1])
-
-
 # The command ---------------------------------------------------------------------------------------------------------
 
 
@@ -310,7 +301,7 @@ def test_the_command_serves_until_ctrl_c(digits, tmp_path):
         (["--port", "99999"], "--port: must be an integer from 0 to 65535; got '99999'"),
         (["--rows", "0"], "--rows"),
         (["--labels", "nowhere.npy"], "nowhere.npy"),
-        (["--host", "nowhere.invalid"], "nowhere.invalid"),
+        (["--host", "nowhere.invalid"], "there is no address of the host 'nowhere.invalid'"),
     ],
 )
 def test_wrong_arguments_are_one_sentence(digits, tmp_path, capsys, arguments, words):
@@ -453,30 +444,12 @@ def test_it_fits_a_phone(chromium, url, table_url, scheme):
 def test_a_decoded_point_is_there_within_30_ms(chromium, url):
     with shown(chromium, url) as seen:
         x, y = middle(seen, "#map")
-        drag(seen, (x, y), *((x + 20 * (i % 7), y + 15 * (i % 5)) for i in range(12)))
+        drag(seen, (x, y), *((x + 20 * (i % 7), y + 15 * (i % 5)) for i in range(24)))
         took = seen.page.evaluate("performance.getEntriesByName('decode').map(one => one.duration)")
         assert len(took) > 15
-        print(f"decoded in {np.median(took):.1f} ms, fastest quarter {np.quantile(took, 0.25):.1f} ms")
-        assert np.quantile(took, 0.25) < 30
-
-
-PAN = """async (frames) => {
-  const surface = document.getElementById("map-surface"), box = surface.getBoundingClientRect();
-  document.getElementById("mode-pan").click();
-  surface.setPointerCapture = () => null;
-  const send = (kind, i) => surface.dispatchEvent(new PointerEvent(kind, {
-    pointerId: 1, clientX: box.left + 300 + 4 * (i % 40), clientY: box.top + 200 + 3 * (i % 25) }));
-  send("pointerdown", 0);
-  const times = [];
-  let last = await new Promise(requestAnimationFrame);
-  for (let i = 1; i <= frames; i++) {
-    send("pointermove", i);
-    const now = await new Promise(requestAnimationFrame);
-    times.push(now - last);
-    last = now;
-  }
-  return times;
-}"""
+        print(f"decoded in {np.median(took):.1f} ms, the fastest in {np.min(took):.1f} ms")
+        others_run = os.getloadavg()[0] > 2 * os.cpu_count()  # then waiting for a core is what takes long
+        assert np.quantile(took, 0 if others_run else 0.5) < 30
 
 
 @pytest.fixture(scope="module")
@@ -502,3 +475,64 @@ def test_70000_points_pan(chromium, mnist_url, renderer):
         colours = np.unique(seen.pixels("#map").reshape(-1, 3), axis=0)
         assert len(colours) > 100
         assert [one for one in seen.complaints if "GL Driver" not in one] == []
+
+
+# The folder ----------------------------------------------------------------------------------------------------------
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A plain file server that says nothing."""
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def plainly_served(folder):
+    """Serve files as ``python -m http.server`` does."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.mark.skipif(not runtime.is_there(), reason="no ONNX Runtime for browsers: make assets")
+def test_an_exported_folder_decodes_within_the_browser(chromium, digits, tmp_path):
+    write_folder(digits, tmp_path / "site")
+    with pytest.raises(OutputExistsError, match="ask to overwrite"):
+        write_folder(digits, tmp_path / "site")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
+    with plainly_served(tmp_path / "site") as address, shown(chromium, address) as seen:
+        page = seen.page
+        codes = page.evaluate("async () => [...await explorer.backend.encode(await explorer.atlas.row(5))]")
+        np.testing.assert_allclose(codes, digits.codes[5], rtol=1e-3, atol=1e-3)
+        rows = page.evaluate("async () => [...await explorer.backend.decode(explorer.atlas.code(5).slice())]")
+        np.testing.assert_allclose(rows, digits.model.reconstruct(digits.rows[5:6]).ravel(), atol=0.05)
+        x, y = middle(seen, "#map")
+        assert changes(seen, "#point-row", lambda: drag(seen, (x, y), (x + 90, y - 40)))
+        assert changes(seen, "#own figure:last-child", lambda: page.click("#clear"))
+        took = page.evaluate("performance.getEntriesByName('decode').map(one => one.duration)")
+        print(f"decoded within the browser in {np.median(took):.1f} ms")
+        assert page.locator("meta[http-equiv=content-security-policy]").count() == 1
+
+
+def test_a_folder_of_other_files_is_not_overwritten(tmp_path, monkeypatch):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "dear.txt").write_text("Dear")
+    with pytest.raises(OutputExistsError, match="is no explorer"):
+        check_folder(tmp_path / "letters", overwrite=True)
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        check_folder(tmp_path / "nowhere" / "site", overwrite=True)
+    monkeypatch.setattr(runtime, "FOLDER", tmp_path)
+    with pytest.raises(MissingExtraError, match=r"python -m isthmus\.explorer\.runtime"):
+        check_folder(tmp_path / "site", overwrite=False)
+
+
+def test_an_archive_that_was_changed_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "npm").write_text("#!/bin/sh\necho changed > onnxruntime-web.tgz\n")
+    (tmp_path / "npm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(runtime, "FOLDER", tmp_path / "runtime")
+    with pytest.raises(OSError, match="its sha512 differs"):
+        runtime.fetch()
+    assert not (tmp_path / "runtime").exists()

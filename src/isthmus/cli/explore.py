@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import webbrowser
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,6 @@ from typing import Any
 from isthmus.cli.labels import HELP, labels_of
 from isthmus.cli.use import MODEL, ROWS, rows_of
 from isthmus.errors import require
-
-EXTRA = "explorer"
 
 
 def add_to(commands: Any) -> None:
@@ -64,19 +61,33 @@ def explore(
     overwrite: bool,
 ) -> None:
     """Serve the explorer of a model, or write it into a folder."""
-    require("starlette", EXTRA)
-    require("uvicorn", EXTRA)
+    if export is not None:
+        _write(model, data, labels, rows, export, overwrite)
+        return
+    from isthmus import load
+    from isthmus.explorer import explore as answer
+
+    answer(
+        load(model),
+        rows_of(data),
+        labels_of(labels, data),
+        n_rows=rows,
+        host=host,
+        port=port,
+        browser=_has_desktop() if open is None else open,
+    )
+
+
+def _write(model: Path, data: str, labels: str, rows: int, folder: Path, overwrite: bool) -> None:
+    require("onnx", "onnx")
     from isthmus import load
     from isthmus.explorer.atlas import atlas_of
-    from isthmus.explorer.server import serve
-    from isthmus.ports import address_of, listening
+    from isthmus.explorer.folder import check_folder, write_folder
 
-    with listening(host, port) as taken:
-        atlas = atlas_of(load(model), rows_of(data), labels_of(labels, data), n_rows=rows)
-        print(f"the explorer is at {address_of(taken)} (Ctrl-C ends it)", flush=True)
-        if _has_desktop() if open is None else open:
-            webbrowser.open(address_of(taken))
-        serve(atlas, taken, host)
+    check_folder(folder, overwrite=overwrite)
+    atlas = atlas_of(load(model), rows_of(data), labels_of(labels, data), n_rows=rows)
+    size = write_folder(atlas, folder, overwrite=overwrite)
+    print(f"{folder}: {size / 1e6:.1f} MB; look at it with python -m http.server --directory {folder}")
 
 
 def _has_desktop() -> bool:

@@ -25,11 +25,22 @@ class Server {
   }
 }
 
+// How numbers become the type that a graph takes.
+const TYPES = {
+  float32: (numbers) => numbers,
+  float64: (numbers) => Float64Array.from(numbers),
+  uint8: (numbers) => Uint8Array.from(numbers, Math.round),
+  uint16: (numbers) => Uint16Array.from(numbers, Math.round),
+  int16: (numbers) => Int16Array.from(numbers, Math.round),
+  int32: (numbers) => Int32Array.from(numbers, Math.round),
+  int64: (numbers) => BigInt64Array.from(numbers, (value) => BigInt(Math.round(value) || 0)),
+};
+
 class Onnx {
   static async start(atlas) {
     const runtime = await import("../runtime/ort.wasm.bundle.min.mjs");
     runtime.env.wasm.numThreads = 1;
-    runtime.env.wasm.wasmPaths = new URL("../runtime/", import.meta.url).href;
+    runtime.env.wasm.wasmPaths = { wasm: new URL("../runtime/ort-wasm-simd-threaded.wasm", import.meta.url).href };
     const backend = new Onnx();
     const open = (name) => runtime.InferenceSession.create(new URL(`../data/${name}.onnx`, import.meta.url).href);
     Object.assign(backend, { atlas, runtime, before: Promise.resolve(), decoder: await open("decoder"), encoder: await open("encoder") });
@@ -52,8 +63,9 @@ class Onnx {
   }
 
   async once(session, numbers, shape) {
-    const width = shape.reduce((a, b) => a * b, 1);
-    const tensor = new this.runtime.Tensor("float32", numbers, [numbers.length / width, ...shape]);
+    const { type } = session.inputMetadata[0], count = numbers.length / shape.reduce((a, b) => a * b, 1);
+    if (!(type in TYPES)) throw new Error(`rows of type ${type} cannot be encoded within the browser`);
+    const tensor = new this.runtime.Tensor(type, TYPES[type](numbers), [count, ...shape]);
     const answer = await session.run({ [session.inputNames[0]]: tensor });
     return answer[session.outputNames[0]].data;
   }

@@ -127,7 +127,7 @@ async function start() {
   const rows = firstRows(atlas);
   parts.own.set(await atlas.row(rows.at(-1)));
   await Promise.all([...rows.map((id) => parts.pins.toggle(id)), parts.point.set(atlas.code(rows[0]))]);
-  globalThis.explorer = { atlas, map, ...parts };
+  globalThis.explorer = { atlas, backend, map, ...parts };
   document.documentElement.dataset.ready = "true";
 }
 

@@ -275,10 +275,15 @@ export class MapView {
         this.tick(axis, axis ? length * (1 - share) : length * share, text);
       }
     }
+    const [across, up] = atlas.facts.plane.titles.map((title) => this.fitting(title, view.width - 90));
     Object.assign(context, { textBaseline: "bottom", textAlign: "right" });
-    context.fillText(`${atlas.facts.plane.titles[0]} →`, view.width - 8, view.height - 20);
+    context.fillText(`${across} →`, view.width - 8, view.height - 20);
     Object.assign(context, { textBaseline: "top", textAlign: "left" });
-    if (atlas.size > 1) context.fillText(`↑ ${atlas.facts.plane.titles[1]}`, 8, 8);
+    if (atlas.size > 1) context.fillText(`↑ ${up}`, 8, 8);
+  }
+
+  fitting(title, room) {
+    return this.context.measureText(title).width < room ? title : title.replace(/ of the codes.*/, "");
   }
 
   tick(axis, place, text) {

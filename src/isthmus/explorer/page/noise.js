@@ -26,7 +26,9 @@ const KINDS = {
   },
 };
 
+// A row with noise, as the type of the rows can hold it.
 export function noisy(atlas, row, kind, amount, seed = 1) {
   const random = generator(seed), facts = factsOf(atlas);
-  return amount ? row.map((value, i) => KINDS[kind](value, facts[i], amount, random)) : row;
+  const changed = amount ? row.map((value, i) => KINDS[kind](value, facts[i], amount, random)) : row;
+  return atlas.facts.rows.type === "uint8" ? changed.map((value) => Math.max(0, Math.min(255, Math.round(value)))) : changed;
 }

@@ -77,7 +77,7 @@ export class Own {
     this.code = code;
     this.atlas.image ? this.rebuilt.show(rebuilt) : this.rebuilt.show(row, rebuilt);
     const clean = this.editor.row, off = meanSquare(rebuilt, clean);
-    const noise = row === clean ? "" : `; the noisy row is off by ${short(meanSquare(row, clean))}`;
+    const noise = this.seenPart.hidden ? "" : `; the noisy row is off by ${short(meanSquare(row, clean))}`;
     get("own-says").textContent = `Mean squared error of the rebuilt row: ${short(off)}${noise}.`;
     this.on.code(code);
   }

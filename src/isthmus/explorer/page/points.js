@@ -119,6 +119,16 @@ export class CardPoints {
   }
 }
 
+// The pixels of a disc or a triangle, one behind the other in lines of a width.
+function shapeOf(side, width, triangle) {
+  const pixels = [], middle = (side - 1) / 2;
+  for (let y = 0; y < side; y++) {
+    const half = triangle ? (y + 1) / 2 : Math.sqrt((side / 2) ** 2 - (y - middle) ** 2);
+    for (let x = 0; x < side; x++) if (Math.abs(x - middle) <= half) pixels.push(y * width + x);
+  }
+  return Int32Array.from(pixels);
+}
+
 export class PlainPoints {
   constructor(canvas, points) {
     this.canvas = canvas;
@@ -127,26 +137,27 @@ export class PlainPoints {
     this.places = placesIn(this.order, points);
   }
 
-  colour(shades, palette) {
+  colour(shades, palette, classes) {
     const inks = new Uint32Array(palette.slice().buffer);
     this.inks = Uint32Array.from(this.order, (id) => inks[shades[id]]);
+    this.second = Uint8Array.from(this.order, (id) => (classes && shades[id] > 9 ? 1 : 0));
   }
 
   draw(view, size) {
-    const { canvas, places, inks } = this, { width, height } = canvas;
+    const { canvas, places, inks, second } = this, { width, height } = canvas;
     if (this.image?.width !== width || this.image?.height !== height) {
       this.image = this.context.createImageData(width, height);
       this.pixels = new Uint32Array(this.image.data.buffer);
     }
-    const { pixels } = this, ratio = width / view.width, side = Math.max(1, Math.round(0.85 * size * ratio));
+    const { pixels } = this, ratio = width / view.width, side = Math.max(1, Math.round(0.95 * size * ratio));
     const zoom = view.zoom * ratio, left = width / 2 - view.x * zoom - side / 2, top = height / 2 + view.y * zoom - side / 2;
+    const shapes = [shapeOf(side, width, false), shapeOf(side, width, true)];
     pixels.fill(0);
     for (let i = 0; i < inks.length; i++) {
       const x = (left + places[2 * i] * zoom + 0.5) | 0, y = (top - places[2 * i + 1] * zoom + 0.5) | 0, ink = inks[i];
       if (!ink || x < 0 || y < 0 || x + side > width || y + side > height) continue;
-      for (let row = y * width + x, last = row + side * width; row < last; row += width) {
-        for (let at = row; at < row + side; at++) pixels[at] = ink;
-      }
+      const shape = shapes[second[i]], start = y * width + x;
+      for (let k = 0; k < shape.length; k++) pixels[start + shape[k]] = ink;
     }
     this.context.putImageData(this.image, 0, 0);
   }

@@ -114,7 +114,7 @@ export class Chart {
 export function codeView(atlas) {
   if (atlas.size > 4) return codeBars(atlas);
   const text = element("p", { className: "code" });
-  const show = (code) => (text.textContent = `code ${[...code].map(short).join(", ")}`);
+  const show = (code) => text.replaceChildren(...[...code].map((value) => element("span", { textContent: short(value) })));
   return { element: text, show };
 }
 
