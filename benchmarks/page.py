@@ -14,6 +14,6 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def put(page: Path, name: str, text: str) -> None:
     """Replace what a page holds between ``<!-- name -->`` and ``<!-- /name -->``."""
-    begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
-    before, rest = page.read_text().split(begin)
-    page.write_text(f"{before}{begin}{text}{end}{rest.split(end)[1]}")
+    before, rest = page.read_text().split(f"<!-- {name} -->")
+    after = rest.split(f"<!-- /{name} -->")[1]
+    page.write_text(f"{before}<!-- {name} -->\n{text}\n<!-- /{name} -->{after}")

@@ -25,6 +25,7 @@ def test_faults_end_as_promised():
 
 def test_a_table_takes_the_place_of_the_one_before(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("# A\n<!-- one -->\nold\n<!-- /one -->\nrest\n")
+    page.write_text("# A\n<!-- one -->\n<!-- /one -->\nrest\n")
+    put(page, "one", "old")
     put(page, "one", table(("a", "b"), [(1, "x")]))
     assert page.read_text() == "# A\n<!-- one -->\n| a | b |\n| --- | --- |\n| 1 | x |\n<!-- /one -->\nrest\n"

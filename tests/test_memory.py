@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from isthmus.errors import HalvedBatchWarning, NotEnoughMemoryError
-from isthmus.memory import Portions, portioned
+from isthmus.memory import Portions, collected, portioned
 
 LIMITED = """
 import json, resource, sys, warnings
@@ -97,3 +97,9 @@ def test_every_row_of_every_batch_is_worked_on_once():
         parts = list(portioned(batches, work))
     np.testing.assert_array_equal(np.concatenate(parts), np.arange(100))
     assert max(map(len, parts)) <= 16
+
+
+@pytest.mark.parametrize("rows", [10, 0], ids=["counted", "not counted"])
+def test_blocks_are_collected_in_their_order(rows):
+    X = np.arange(20.0).reshape(10, 2)
+    np.testing.assert_array_equal(collected(iter([X[:4], X[4:9], X[9:]]), rows), X)

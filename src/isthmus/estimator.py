@@ -25,6 +25,7 @@ from isthmus.devices import device_of
 from isthmus.errors import DataError, DivergedError
 from isthmus.exporting import BATCH_SIZES, Description, Exported, export
 from isthmus.hyperparameters import Training
+from isthmus.memory import collected
 from isthmus.module import AutoencoderModule
 from isthmus.params import check
 from isthmus.persistence import write
@@ -253,7 +254,8 @@ class BaseAutoencoder(
             Codes, float32. A code that is a feature map is flattened with its channels last.
         """
         check_is_fitted(self)
-        return np.concatenate(list(self._codec().encoded(checked_source(self, X, reset=False))))
+        source = checked_source(self, X, reset=False)
+        return collected(self._codec().encoded(source), len(source))
 
     def inverse_transform(self, X: ArrayLike) -> NDArray:
         """Give the rows that codes stand for, in the shape and the units of the X that was fitted.
@@ -269,7 +271,8 @@ class BaseAutoencoder(
             Rows, float32.
         """
         check_is_fitted(self)
-        return np.concatenate(list(self._codec().decoded(checked_codes(X, self.code_shape_))))
+        codes = checked_codes(X, self.code_shape_)
+        return collected(self._codec().decoded(codes), len(codes))
 
     def reconstruct(self, X: Any) -> NDArray:
         """Give the rows rebuilt from their codes, in the shape and the units of X.

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -85,6 +86,28 @@ def portioned(batches: Iterable[NDArray], work: Callable[[NDArray], T]) -> Itera
             return [work(batch[start : start + at_once]) for start in range(0, len(batch), at_once)]
 
         yield from portions.attempt(in_parts, len(batch))
+
+
+def collected(blocks: Iterable[NDArray], rows: int) -> NDArray:
+    """Copy blocks into one array: those that stayed would keep the memory between them from being used again.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray
+        The rows of the answer, some at a time.
+    rows : int
+        How many there are; fewer than in the first block if nobody knows.
+    """
+    remaining = iter(blocks)
+    first = next(remaining)
+    if rows < len(first):
+        return np.concatenate([first, *remaining])
+    whole = np.empty((rows, *first.shape[1:]), first.dtype)
+    whole[: len(first)], place = first, len(first)
+    for block in remaining:
+        whole[place : place + len(block)] = block
+        place += len(block)
+    return whole
 
 
 def _empty_caches() -> None:

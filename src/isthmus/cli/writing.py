@@ -26,17 +26,20 @@ def write_blocks(blocks: Iterable[NDArray], n: int, names: Sequence[str], out: P
 
 
 def _gathered(blocks: Iterable[NDArray]) -> Iterator[NDArray]:
-    """Put small blocks together."""
+    """Copy small blocks together: those that stayed would keep the memory between them from being used again."""
     import numpy as np
 
-    kept: list[NDArray] = []
+    room, filled = np.empty((0, 0)), 0
     for block in blocks:
-        kept.append(block)
-        if sum(one.nbytes for one in kept) >= _GROUP_BYTES:
-            yield np.concatenate(kept)
-            kept = []
-    if kept:
-        yield np.concatenate(kept)
+        if filled + len(block) > len(room):
+            if filled:
+                yield room[:filled]
+            rows = max(len(block), _GROUP_BYTES * len(block) // max(1, block.nbytes))
+            room, filled = np.empty((rows, *block.shape[1:]), block.dtype), 0
+        room[filled : filled + len(block)] = block
+        filled += len(block)
+    if filled:
+        yield room[:filled]
 
 
 def _write_npy(blocks: Iterator[NDArray], n: int, names: Sequence[str], path: Path) -> None:
