@@ -249,3 +249,13 @@ def test_any_json_in_place_of_a_value_is_refused_or_harmless(folder, name, data,
         header[last] = junk
 
     refused_or_usable(edited(folder / f"{name}.safetensors", change))
+
+
+def test_weights_that_are_not_finite_are_refused(path):
+    tensors = {}
+    edited(path, lambda header, found: tensors.update(found))
+    name = next(name for name, value in tensors.items() if name.startswith("module.") and value.is_floating_point())
+    for number in (float("nan"), INF):
+        wrong = tensors[name].clone()
+        wrong.view(-1)[0] = number
+        refused(edited(path, lambda header, found, wrong=wrong: found.update({name: wrong})), "not finite")

@@ -101,6 +101,8 @@ class AutoencoderModule(nn.Module):
                     f"its tensor {name} is {value.dtype} of shape {tuple(value.shape)}, but the network it describes "
                     f"has {expected[name].dtype} of shape {tuple(expected[name].shape)}"
                 )
+            if value.is_floating_point() and not value.isfinite().all():
+                raise ModelFileError(f"its tensor {name} holds numbers that are not finite: the file is damaged")
         self.load_state_dict(dict(weights), assign=True)
         return self._laid_out()
 
