@@ -166,6 +166,7 @@ def test_a_card_states_what_is_measured(mnist):
     found = card["error"]["beside_pca"]["pca"]["mean_squared_error"]
     assert found == pytest.approx(np.square(flat[unseen] - rebuilt).mean(), rel=1e-4)
     assert card["training"]["epochs"] == 2
+    assert card["training"]["provenance"]["seed"] == 0
     assert card["data"] == {"name": "digits", "rows": 3000, "rows_measured": 3000, "labelled": True}
     assert sorted(one["number"] for one in card["coordinates"]) == list(range(1, 9))
     assert "random_state" in card["model"]["changed"]

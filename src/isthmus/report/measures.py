@@ -113,6 +113,7 @@ def _training(sample: Sample) -> Values:
         "best_epoch": best.epoch if best else None,
         "held_out_rows": len(sample.model.held_out_),
         "seconds": round(sum(epoch.seconds for epoch in history), 3),
+        "provenance": asdict(sample.model.provenance_),
         "history": [asdict(epoch) for epoch in history],
     }
 

@@ -28,7 +28,7 @@ _CONTENTS = (
     ("model", "Model"),
     ("use", "Load it"),
 )
-_SETTINGS = (("Optimizer", "optimizer"), ("Rows in a batch", "batch_size"), ("Seed", "random_state"))
+_SETTINGS = (("Optimizer", "optimizer"), ("Rows in a batch", "batch_size"))
 _BESIDE = (
     ("Mean squared error", "mean_squared_error", False),
     ("Variance explained", "explained_variance", True),
@@ -182,10 +182,12 @@ def _history(training: Values) -> Values:
 
 def _training_facts(measures: Values) -> list[tuple[str, str]]:
     training, parameters = measures["training"], measures["model"]["parameters"]
-    facts = [("Weights", f"{measures['model']['weights']:,}")]
+    made = training["provenance"]
+    facts = [("Weights", f"{measures['model']['weights']:,}"), ("Rows learned from", f"{made['rows']:,}")]
+    facts += [("Begun", made["date"]), ("On", f"{made['machine']}, {made['device']}")]
     if training["history"]:
         facts += [(name, str(parameters[key])) for name, key in _SETTINGS if key in parameters]
-        facts.append(("Engine", training["history"][-1]["engine"]))
+        facts += [("Seed", str(made["seed"])), ("Engine", training["history"][-1]["engine"])]
     return facts
 
 
