@@ -1,4 +1,4 @@
-"""A served model under load: 1,000 requests at once, ten times over, in each type of body.
+"""A served model under load: 1,000 requests at once, ten times over, as JSON and as ``.npy``.
 
 ``python -m benchmarks.serving`` prints how long answers took, how many were lost, and the memory of the server, and
 writes the table into docs/shipping.md. All traffic stays on this machine.
@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 import isthmus
 from benchmarks.machine import machine
@@ -28,7 +27,6 @@ PAGE = Path(__file__).parents[1] / "docs" / "shipping.md"
 BODIES = {
     "JSON": ("application/json", lambda row: json.dumps({"rows": row.tolist()}).encode()),
     ".npy": ("application/x-npy", lambda row: _npy(row)),
-    "Arrow": ("application/vnd.apache.arrow.stream", lambda row: _arrow(row)),
 }
 
 
@@ -38,21 +36,11 @@ def _npy(row: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def _arrow(row: np.ndarray) -> bytes:
-    stream, flat = io.BytesIO(), row.reshape(len(row), -1)
-    table = pa.table({f"x{place}": column for place, column in enumerate(flat.T)})
-    with pa.ipc.new_stream(stream, table.schema) as writer:
-        writer.write_table(table)
-    return stream.getvalue()
-
-
 def decoded(kind: str, body: bytes) -> np.ndarray:
     """Give the codes of an answer."""
     if kind == "JSON":
         return np.array(json.loads(body)["codes"])
-    if kind == ".npy":
-        return np.load(io.BytesIO(body), allow_pickle=False)
-    return np.stack([column.to_numpy() for column in pa.ipc.open_stream(body).read_all().columns], axis=1)
+    return np.load(io.BytesIO(body), allow_pickle=False)
 
 
 def right(kind: str, body: bytes, codes: np.ndarray) -> bool:

@@ -134,6 +134,7 @@ def test_the_continuous_bernoulli_is_a_density_with_its_mean(logit):
     rows = torch.linspace(0, 1, 20_001).double()[:, None]
     density = ContinuousBernoulli().log_likelihood(torch.full_like(rows, logit), rows).exp()
     mean = ContinuousBernoulli().mean(torch.tensor([[logit]]).double()).item()
+    assert ContinuousBernoulli().mean(torch.tensor([[logit]])).item() == pytest.approx(mean, abs=3e-7)
     assert torch.trapezoid(density, rows[:, 0]).item() == pytest.approx(1, rel=1e-5)
     assert torch.trapezoid(density * rows[:, 0], rows[:, 0]).item() == pytest.approx(mean, rel=1e-5)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -122,6 +123,10 @@ class Bernoulli(_Likelihood):
         return output.sigmoid()
 
 
+# Bernoulli's numbers B(2k) over (2k)!, k from 1 to 5.
+_SERIES = (1 / 12, -1 / 720, 1 / 30_240, -1 / 1_209_600, 1 / 47_900_160)
+
+
 @part
 class ContinuousBernoulli(_Likelihood):
     """Negative log-likelihood of the continuous Bernoulli distribution on [0, 1], in nats.
@@ -141,8 +146,11 @@ class ContinuousBernoulli(_Likelihood):
         return -distributions.ContinuousBernoulli(logits=output, validate_args=False).log_prob(rows)
 
     def mean(self, output: Tensor) -> Tensor:
-        """Turn logits into means."""
-        return distributions.ContinuousBernoulli(logits=output, validate_args=False).mean
+        """Turn logits x into means, 1 / (1 - exp(-x)) - 1 / x; near zero, where both are large, by their series."""
+        near = output.abs() < 0.5
+        far = torch.where(near, 1.0, output)
+        series = 0.5 + output * _polynomial(output.square(), _SERIES)
+        return torch.where(near, series, -1 / torch.expm1(-far) - 1 / far)
 
 
 @part
@@ -187,6 +195,14 @@ class _NormalAround(nn.Module, _Likelihood):
     def mean(self, output: Tensor) -> Tensor:
         """Give the output as it is."""
         return output
+
+
+def _polynomial(values: Tensor, factors: Sequence[float]) -> Tensor:
+    """Give the sum of the factors times the powers of values, from the zeroth on."""
+    total = torch.full_like(values, factors[-1])
+    for factor in reversed(factors[:-1]):
+        total = total * values + factor
+    return total
 
 
 def _check_unit_range(low: float, high: float, name: str) -> None:
