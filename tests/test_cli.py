@@ -8,6 +8,7 @@ import sys
 import time
 
 import numpy as np
+import pyarrow.parquet as parquet
 import pytest
 
 import isthmus
@@ -79,6 +80,27 @@ def test_codes_and_rows_go_out_and_come_back(trained, tmp_path, capsys):
         assert (tmp_path / f"{kind}.png").stat().st_size > 1000
 
 
+def test_a_mixed_table_goes_out_with_its_columns(tmp_path, capsys):
+    rows, out = tmp_path / "rows.csv", tmp_path / "out" / "model.safetensors"
+    lines = [
+        f"{group + place / 60},{'red' if group else 'green'},{str(bool(group)).lower()}"
+        for place in range(30)
+        for group in (0, 1)
+    ]
+    rows.write_text("\n".join(["size,colour,ripe", *lines]))
+    assert run("train", rows, "--code-size", 1, "--hidden", 8, *QUICK, "--out", tmp_path / "out") == 0
+    assert run("evaluate", out, rows) == 0
+    assert run("encode", out, rows, "-o", tmp_path / "codes.npy") == 0
+    assert run("reconstruct", out, rows, "-o", tmp_path / "rebuilt.csv") == 0
+    assert run("decode", out, tmp_path / "codes.npy", "-o", tmp_path / "decoded.parquet") == 0
+    written = (tmp_path / "rebuilt.csv").read_text().splitlines()
+    assert written[0] == '"size","colour","ripe"'
+    assert {line.split(",")[1] for line in written[1:]} <= {'"red"', '"green"'}
+    table = parquet.read_table(tmp_path / "decoded.parquet")
+    assert [str(kind) for kind in table.schema.types] == ["double", "string", "bool"]
+    assert ".csv or .parquet" in refused(capsys, "reconstruct", out, rows, "-o", tmp_path / "rebuilt.npy")
+
+
 def test_outputs_are_not_overwritten_unless_asked(trained, tmp_path, capsys):
     model, rows, out = trained / "out" / "model.safetensors", trained / "rows.csv", tmp_path / "codes.npy"
     assert run("encode", model, rows, "-o", out) == 0
@@ -122,12 +144,12 @@ def test_wrong_arguments_are_one_sentence(arguments, words, capsys, tmp_path, mo
     ("text", "words"),
     [
         ("a,b\n1,2\n3,inf\n", "inf"),
-        ("a,b\n1,x\n2,y\n", "'b'"),
+        ("a,b\n1,2024-01-31\n2,2024-02-29\n", "'b'"),
         ("a,b\n1e300,2\n3,4\n", "1e+300"),
         ("", "empty"),
         ("a,b\n", "no rows"),
     ],
-    ids=["infinite cell", "string", "huge", "empty", "no rows"],
+    ids=["infinite cell", "date", "huge", "empty", "no rows"],
 )
 def test_rows_that_cannot_be_used_are_one_sentence(text, words, capsys, tmp_path):
     (tmp_path / "rows.csv").write_text(text)

@@ -1,5 +1,6 @@
 """The Python of a documentation page runs from top to bottom."""
 
+import doctest
 import re
 from pathlib import Path
 
@@ -16,6 +17,13 @@ def test_the_python_of_a_page_runs(name, tmp_path, monkeypatch, capsys):
     exec(compile("\n".join(blocks), name, "exec"), {"__name__": name})
     assert "held-out error" in capsys.readouterr().out
     assert (tmp_path / "report.html").exists()
+
+
+def test_the_examples_about_data_are_right():
+    flags = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
+    found = doctest.testfile(str(DOCS / "data.md"), module_relative=False, optionflags=flags)
+    assert found.attempted > 20
+    assert not found.failed
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)

@@ -25,6 +25,7 @@ LAYERS = (
     "pages.*",
     "files",
     "ports",
+    "tables.*",
     "parts.*",
     "recipe",
     "devices",

@@ -230,9 +230,9 @@ def test_a_row_group_is_opened_once_in_an_epoch(tmp_path, monkeypatch):
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", counting)
     monkeypatch.setattr(opening, "RESIDENT_BYTES", 0)
     model = clone(MODEL).set_params(max_epochs=3, validation_fraction=0.0).fit(source)
-    scaling, first_look, epochs = 5, 5, 3 * 5
+    scaling, first_look, epochs, reference = 5, 5, 3 * 5, 5
     assert model.n_iter_ == 3
-    assert len(opened_groups) == scaling + first_look + epochs
+    assert len(opened_groups) == scaling + first_look + epochs + reference
 
 
 def test_keys_in_the_names_of_folders_are_columns(tmp_path):

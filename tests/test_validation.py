@@ -12,8 +12,8 @@ from sklearn.exceptions import NotFittedError
 
 from isthmus import ConvolutionalAutoencoder, DenseAutoencoder, LinearAutoencoder
 from isthmus.errors import DataError, IsthmusError
-from isthmus.sources import arrays
-from isthmus.validation import checked_codes, checked_rows
+from isthmus.sources import arrays, whole
+from isthmus.validation import checked_codes, checked_source
 
 TABLE = np.random.RandomState(0).rand(20, 4)
 IMAGES = np.random.RandomState(0).rand(20, 6, 5)
@@ -56,7 +56,7 @@ def refusal(call, *arguments, error=ValueError):
 @pytest.mark.parametrize("shape", [(20, 4), (20, 6, 5), (20, 6, 5, 3)])
 def test_every_type_of_number_and_every_shape_is_taken_and_keeps_its_type(dtype, shape):
     X = np.random.RandomState(0).randint(0, 2, shape).astype(dtype)
-    array = checked_rows(small(), X, reset=True)
+    array = whole(checked_source(small(), X, reset=True))
     assert array.dtype == X.dtype
     np.testing.assert_array_equal(array, X)
     assert small().fit(X).reconstruct(X).shape == shape
@@ -64,13 +64,13 @@ def test_every_type_of_number_and_every_shape_is_taken_and_keeps_its_type(dtype,
 
 @pytest.mark.parametrize("X", [TABLE, TABLE.astype(np.float32), IMAGES, (IMAGES * 255).astype(np.uint8)])
 def test_an_array_is_not_copied(X):
-    assert np.shares_memory(checked_rows(small(), X, reset=True), X)
+    assert np.shares_memory(whole(checked_source(small(), X, reset=True)), X)
 
 
 def test_a_memory_map_stays_one(tmp_path):
     np.save(tmp_path / "X.npy", TABLE)
     X = np.load(tmp_path / "X.npy", mmap_mode="r")
-    array = checked_rows(small(), X, reset=True)
+    array = whole(checked_source(small(), X, reset=True))
     assert np.shares_memory(array, X)
 
 
@@ -150,7 +150,7 @@ def test_an_infinite_cell_is_found_in_any_block(row, column, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arrays, "_CHECKED", block)
         with pytest.raises(DataError) as caught:
-            checked_rows(small(), with_cell(TABLE, np.inf, row, column), reset=True)
+            whole(checked_source(small(), with_cell(TABLE, np.inf, row, column), reset=True))
     assert f"row {row}, column {column};" in str(caught.value)
 
 

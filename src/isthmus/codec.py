@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -14,6 +16,7 @@ from isthmus.memory import portioned
 from isthmus.module import AutoencoderModule
 from isthmus.rows import batch_of, channels_first, channels_last, predictions_size, tensor_of
 from isthmus.scaling import Scaling
+from isthmus.tables import collapsed, expanded
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,20 @@ class Codec:
     def rebuilt(self, source: Iterable[NDArray]) -> Iterator[tuple[NDArray, NDArray]]:
         """Yield batches of rows in the shape that was fitted, each with its reconstruction."""
         return portioned(self.batches(source), self._with_rebuilt)
+
+    def filled(self, source: Any) -> Iterator[NDArray]:
+        """Yield rows in their own type, missing cells taken from what is rebuilt; of a mixed table their columns."""
+        table = self.module.schema.table
+        if table is None:
+            for rows, rebuilt in self.rebuilt(source):
+                yield np.where(np.isnan(rows), rebuilt.astype(rows.dtype), rows) if rows.dtype.kind == "f" else rows
+            return
+
+        def filled(columns: NDArray) -> NDArray:
+            rebuilt = self._decode(self._encode(expanded(columns, table)))
+            return np.where(np.isnan(columns), collapsed(rebuilt, table), columns)
+
+        yield from portioned(self.batches(source.columns()), filled)
 
     def batches(self, source: Iterable[NDArray]) -> Iterator[NDArray]:
         """Yield rows as many at a time as go through the network at once."""

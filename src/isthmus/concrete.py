@@ -12,7 +12,7 @@ from isthmus import hyperparameters, parts
 from isthmus.codec import Codec
 from isthmus.estimator import BaseAutoencoder
 from isthmus.params import documented
-from isthmus.recipe import Recipe, network_for, reconstruction_of
+from isthmus.recipe import Recipe, network_for, recipe_for
 from isthmus.records import Facts
 
 
@@ -21,7 +21,8 @@ class ConcreteAutoencoder(hyperparameters.Concrete, BaseAutoencoder):
     """Autoencoder whose code is a choice of columns: the ones from which all columns are best rebuilt.
 
     ``transform`` gives the chosen columns in the units of X, `get_support` tells which they are, and
-    ``inverse_transform`` rebuilds all columns from them. No column is chosen twice.
+    ``inverse_transform`` rebuilds all columns from them. No column is chosen twice. Of a mixed table the cells of
+    categories (``colour_red``: 0 or 1) are columns to choose from.
 
     Examples
     --------
@@ -34,8 +35,7 @@ class ConcreteAutoencoder(hyperparameters.Concrete, BaseAutoencoder):
 
     def recipe(self, facts: Facts) -> Recipe:
         """A selector as encoder."""
-        network = network_for(self, facts, parts.Selecting)
-        return Recipe(self.code_size, network, reconstruction=reconstruction_of(self.reconstruction))
+        return recipe_for(self, facts, network_for(self, facts, parts.Selecting))
 
     def get_support(self, indices: bool = False) -> NDArray:
         """Tell which columns are chosen.
@@ -54,7 +54,7 @@ class ConcreteAutoencoder(hyperparameters.Concrete, BaseAutoencoder):
         chosen = self.encoder_.support().numpy()
         if indices:
             return chosen
-        mask = np.zeros(self.n_features_in_, dtype=bool)
+        mask = np.zeros(self.schema_.layout[0], dtype=bool)
         mask[chosen] = True
         return mask
 
@@ -72,7 +72,10 @@ class ConcreteAutoencoder(hyperparameters.Concrete, BaseAutoencoder):
             Names; ``x0``, ``x1`` and so on for columns without.
         """
         check_is_fitted(self)
-        return _check_feature_names_in(self, input_features)[self.get_support(indices=True)]
+        table, chosen = self.schema_.table, self.get_support(indices=True)
+        if table is not None:
+            return np.array(table.cell_names, dtype=object)[chosen]
+        return _check_feature_names_in(self, input_features)[chosen]
 
     def _codec(self) -> Codec:
         codec = super()._codec()

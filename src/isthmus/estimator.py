@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -26,12 +26,13 @@ from isthmus.errors import DataError, DivergedError
 from isthmus.exporting import BATCH_SIZES, Description, Exported, export
 from isthmus.hyperparameters import Training
 from isthmus.memory import collected
+from isthmus.metrics.errors import grouped_errors
 from isthmus.module import AutoencoderModule
 from isthmus.params import check
 from isthmus.persistence import write
 from isthmus.provenance import Digest, drawn_random, provenance_of, seed_of
 from isthmus.ranks import ranks
-from isthmus.recipe import Recipe
+from isthmus.recipe import Recipe, layout_of
 from isthmus.records import Epoch, Facts, Provenance, Reference, Schema
 from isthmus.reference import reference_of
 from isthmus.rows import Rows
@@ -40,8 +41,10 @@ from isthmus.scaling import Scaling, learn_scaling, widened
 from isthmus.sources.iterables import gathered, is_batches
 from isthmus.sources.protocol import head_of
 from isthmus.sources.shuffling import split
+from isthmus.sources.tables import table_of
 from isthmus.state import TrainingState
 from isthmus.summary import summary_of
+from isthmus.tables import as_frame, collapsed, numbers_only
 from isthmus.training import Trainer
 from isthmus.validation import checked_codes, checked_source
 from isthmus.weighting import checked_weights, training_weights
@@ -196,9 +199,10 @@ class BaseAutoencoder(
         scaling = learn_scaling(source, training, self._scaling_choice(), weights, digest, ranks())
         digest.join(ranks())
         self.provenance_ = provenance_of(digest, seed, str(device))
-        recipe = self.recipe(Facts(source.row_shape, scaling.low, scaling.high))
+        facts = Facts(source.row_shape, scaling.low, scaling.high, table_of(source))
+        recipe = self.recipe(facts)
         recipe.reconstruction.check(scaling.low, scaling.high)
-        schema = Schema(source.row_shape, recipe.network.layout(source.row_shape), str(source.dtype))
+        schema = Schema(source.row_shape, layout_of(recipe, facts), str(source.dtype), facts.table)
         first = torch.Generator().manual_seed(int(random.randint(2**31)))
         module = AutoencoderModule(recipe, schema).materialise(first).to(device)
         rows = Rows(source, schema, scaling, device, source.missing, weights)
@@ -272,7 +276,7 @@ class BaseAutoencoder(
         """
         check_is_fitted(self)
         codes = checked_codes(X, self.code_shape_)
-        return collected(self._codec().decoded(codes), len(codes))
+        return self._given_back(collected(self._codec().decoded(codes), len(codes)), X)
 
     def reconstruct(self, X: Any) -> NDArray:
         """Give the rows rebuilt from their codes, in the shape and the units of X.
@@ -287,7 +291,32 @@ class BaseAutoencoder(
         ndarray of shape (n, ...)
             Rebuilt rows, float32.
         """
-        return np.concatenate([rebuilt for _, rebuilt in self._rebuilt(X)])
+        return self._given_back(np.concatenate([rebuilt for _, rebuilt in self._rebuilt(X)]), X)
+
+    def impute(self, X: Any) -> Any:
+        """Give X with its missing cells filled by the rows that the model rebuilds; what is there stays as it is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows, in the shape that was fitted; missing cells are NaN, or whatever the library of a frame has for them.
+
+        Returns
+        -------
+        ndarray of shape (n, ...), or data frame
+            Rows without missing cells, in the type of X; a data frame for a mixed table.
+
+        Examples
+        --------
+        >>> import isthmus, numpy as np
+        >>> X = np.column_stack([np.arange(50.0), 2 * np.arange(50.0)])
+        >>> X[7, 1] = np.nan
+        >>> isthmus.LinearAutoencoder(1).fit(X).impute(X)[7].round().tolist()
+        [7.0, 14.0]
+        """
+        check_is_fitted(self)
+        source = checked_source(self, X, reset=False)
+        return self._framed(np.concatenate(list(self._codec().filled(source))), X)
 
     def reconstruction_error(self, X: Any) -> NDArray:
         """Give the mean squared error of each rebuilt row, in the units of X.
@@ -302,7 +331,11 @@ class BaseAutoencoder(
         ndarray of shape (n,)
             Squared differences, averaged over the columns of the row.
         """
-        return np.concatenate([metrics.mean_squared_error(*pair, per="row") for pair in self._rebuilt(X)])
+        check_is_fitted(self)
+        table, pairs = self.schema_.table, self._compared(self._rebuilt(X))
+        if table is not None:
+            return np.concatenate([grouped_errors(*pair, table.owners) for pair in pairs])
+        return np.concatenate([metrics.mean_squared_error(*pair, per="row") for pair in pairs])
 
     def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:
         """Give the fraction of the variance of X that the rebuilt rows explain; missing cells are left out.
@@ -324,7 +357,7 @@ class BaseAutoencoder(
         check_is_fitted(self)
         source = checked_source(self, X, reset=False)
         weights = checked_weights(sample_weight, len(source)) if sample_weight is not None else None
-        return metrics.explained_variance_of(self._codec().rebuilt(source), weights)
+        return metrics.explained_variance_of(self._compared(self._codec().rebuilt(source)), weights)
 
     def summary(self) -> str:
         """Give the table of layers, output shapes (channels last) and parameter counts."""
@@ -396,6 +429,7 @@ class BaseAutoencoder(
             If onnx, onnxscript or onnxruntime is not installed: ``pip install 'isthmus[onnx]'``.
         """
         check_is_fitted(self)
+        numbers_only("an export", self.schema_.table)
         rows = None if X is None else head_of(checked_source(self, X, reset=False), max(BATCH_SIZES))
         halves = {"encoder": encoder, "decoder": decoder}
         about = Description.of(self)
@@ -408,6 +442,26 @@ class BaseAutoencoder(
 
     def _weights(self) -> list[torch.Tensor]:
         return list(self.module_.parameters()) if self.__sklearn_is_fitted__() else []
+
+    def _compared(self, pairs: Iterable[tuple[NDArray, NDArray]]) -> Iterator[tuple[NDArray, NDArray]]:
+        """Yield rows and reconstructions in the units to compare them in: those of X, of mixed tables scaled ones."""
+        scale = self.scaling_.scale.numpy()
+        for rows, rebuilt in pairs:
+            yield (rows, rebuilt) if self.schema_.table is None else (rows / scale, rebuilt / scale)
+
+    def _given_back(self, rows: NDArray, X: Any) -> Any:
+        """Give rebuilt rows in the form of what was fitted: an array, or a frame of a mixed table."""
+        table = self.schema_.table
+        return rows if table is None else self._framed(collapsed(rows, table), X)
+
+    def _framed(self, rows: NDArray, X: Any) -> Any:
+        """Give rows of a mixed table, a number for each column, as a frame with the index of X."""
+        if self.schema_.table is None:
+            return rows
+        frame = as_frame(rows, self.schema_.table)
+        if hasattr(frame, "iloc") and hasattr(X, "iloc"):
+            frame.index = X.index
+        return frame
 
     def _codec(self) -> Codec:
         device = device_of(self.device)

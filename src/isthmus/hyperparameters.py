@@ -69,6 +69,18 @@ class Training:
         "Scaling learned on the training rows, undone by inverse_transform. auto: integer images by their "
         "type's maximum, floats within [0, 1] as they are, else standardised (images as a whole, tables by column).",
     )
+    handle_unknown: str = param(
+        "error",
+        OneOf(("error", "ignore", "infrequent_if_exist")),
+        "What becomes of a category of a mixed table that the fitted rows did not have: error refuses it, ignore takes "
+        "it as missing, infrequent_if_exist as one of the rare ones where max_categories made a group of these.",
+    )
+    max_categories: int | None = param(
+        None,
+        _COUNT,
+        "Most cells that the network sees of a category; the rarest values share one.",
+        none="as many as there are values, at most 10,000",
+    )
     device: str = param("auto", OneOf(DEVICES), "Where the arithmetic runs.")
     random_state: int | NumpyRandomState | None = param(
         None,
@@ -96,7 +108,14 @@ class Rebuilding(Training):
     reconstruction: str | Reconstruction = param(
         "squared",
         Either(OneOf(RECONSTRUCTIONS), PartOf("reconstruction")),
-        "Reconstruction loss, summed over columns. bernoulli is cross-entropy and needs rows within [0, 1].",
+        "Reconstruction loss, summed over columns. bernoulli is cross-entropy and needs rows within [0, 1]. Of a mixed "
+        "table it is the loss of the numbers; booleans and categories have cross-entropies.",
+    )
+    missing: str = param(
+        "centre",
+        OneOf(("centre", "mask")),
+        "How the encoder sees a missing cell: as the centre of its column, or with mask so that it is also told which "
+        "cells are missing.",
     )
 
 

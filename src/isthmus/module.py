@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
@@ -15,6 +16,8 @@ from isthmus.parts.penalties import normal
 from isthmus.parts.reconstructions import UNIT_RANGE, SquaredError
 from isthmus.recipe import Recipe
 from isthmus.records import Batch, NormalLatent, Pass, Schema
+
+_WHOLE, _BOUND = "reconstruction", "bound"
 
 
 class AutoencoderModule(nn.Module):
@@ -82,8 +85,9 @@ class AutoencoderModule(nn.Module):
         """Let the decoder's first answer be the mean of some scaled rows, and whatever else can start at them do so."""
         rows = batch.rows if batch.weights is None else batch.rows[batch.weights > 0]
         rows = rows if len(rows) else batch.rows
-        logits = isinstance(self.recipe.reconstruction, UNIT_RANGE)
-        layers.start_at(self.decoder, rows.mean(dim=0), logits=logits)
+        logits, mean = isinstance(self.recipe.reconstruction, UNIT_RANGE), rows.mean(dim=0)
+        mean = self.reconstruction.link(mean) if hasattr(self.reconstruction, "link") else mean
+        layers.start_at(self.decoder, mean, logits=logits)
         if hasattr(self.encoder, "start_at"):
             self.encoder.start_at(rows)
         if hasattr(self.recipe.bottleneck, "start_at"):
@@ -126,7 +130,7 @@ class AutoencoderModule(nn.Module):
         if corruption is None:
             return self.shown(batch)
         if self.recipe.missing_indicator and hasattr(corruption, "kept"):
-            kept = corruption.kept(rows, generator)
+            kept = self._by_column(corruption.kept(rows, generator))
             if present is None:
                 return self.shown(Batch(rows * kept, kept))
             return self.shown(Batch(torch.where(present > 0, rows * kept, rows), present * kept))
@@ -134,6 +138,13 @@ class AutoencoderModule(nn.Module):
         if present is not None:
             corrupted = torch.where(present > 0, corrupted, rows)
         return self.shown(Batch(corrupted, present))
+
+    def _by_column(self, kept: Tensor) -> Tensor:
+        """Let the cells of a category be hidden together: the others would tell which one it is."""
+        if self.schema.table is None:
+            return kept
+        _, first, cells = np.unique(self.schema.table.owners, return_index=True, return_inverse=True)
+        return kept[:, first[cells]]
 
     def shown(self, batch: Batch) -> Tensor:
         """Give what the encoder sees of a batch: the rows and, if the recipe says so, which cells are missing."""
@@ -171,17 +182,28 @@ class AutoencoderModule(nn.Module):
             return self._importance_weighted(batch, features, progress, generator)
         latent = self.recipe.bottleneck(features, progress, self._noise(generator, training))
         output = passed(self.decoder, latent.code, progress, chance)
-        losses = {"reconstruction": self.compared(output, batch)}
+        losses = self.compared(output, batch)
         run = Pass(batch, inputs, latent, output, self.encoder, self.decoder, generator, progress)
         for penalty in self.recipe.penalties:
             losses[penalty.name] = penalty(run)
-        return losses, self.squared_error(output, batch, losses["reconstruction"])
+        return losses, self.squared_error(output, batch, losses)
 
-    def compared(self, output: Tensor, batch: Batch) -> Tensor:
-        """Give the reconstruction loss of a batch: missing cells are left out, rows count by their weights."""
-        if batch.plain:
-            return self.reconstruction.loss(output, batch.rows)
-        return batch.mean(self.terms(output, batch).flatten(1).sum(dim=1))
+    def compared(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Give the reconstruction losses of a batch: missing cells are left out, rows count by their weights.
+
+        There is one, but for mixed tables, which have one for each kind of column.
+        """
+        if batch.plain and not hasattr(self.reconstruction, "named"):
+            return {_WHOLE: self.reconstruction.loss(output, batch.rows)}
+        terms = self.terms(output, batch)
+        named = self.reconstruction.named(terms) if hasattr(self.reconstruction, "named") else {_WHOLE: terms}
+        return {name: batch.mean(own.flatten(1).sum(dim=1)) for name, own in named.items()}
+
+    def reconstruction_loss(self, losses: Mapping[str, float]) -> float | None:
+        """Sum those of some named losses that compare rows with what was rebuilt; None if there are none."""
+        names = {penalty.name for penalty in self.recipe.penalties} | {_BOUND}
+        own = [loss for name, loss in losses.items() if name not in names]
+        return sum(own) if own else None
 
     def terms(self, output: Tensor, batch: Batch) -> Tensor:
         """Give the reconstruction loss of each cell, zero where it is missing."""
@@ -195,10 +217,10 @@ class AutoencoderModule(nn.Module):
         return generator if training or self.recipe.bottleneck.random else None
 
     @torch.no_grad()
-    def squared_error(self, output: Tensor, batch: Batch, loss: Tensor | None = None) -> Tensor:
+    def squared_error(self, output: Tensor, batch: Batch, losses: Mapping[str, Tensor] | None = None) -> Tensor:
         """Give the sum of squared errors of a batch, from the reconstruction loss where it is just that."""
-        if loss is not None and isinstance(self.recipe.reconstruction, SquaredError):
-            return loss.detach() * len(batch)
+        if losses is not None and isinstance(self.recipe.reconstruction, SquaredError):
+            return losses[_WHOLE].detach() * len(batch)
         squares = (self.reconstruction.mean(output) - batch.rows).square_()
         if batch.present is not None:
             squares = squares.mul_(batch.present)
@@ -233,7 +255,7 @@ class AutoencoderModule(nn.Module):
         k = self.recipe.n_importance
         weights, output = self._weights(batch, features, k, progress, generator)
         bound = batch.mean(weights.logsumexp(dim=1) - math.log(k))
-        return {"bound": -bound}, self.squared_error(output[::k], batch)
+        return {_BOUND: -bound}, self.squared_error(output[::k], batch)
 
 
 def passed(network: Any, values: Tensor, progress: float, generator: Generator | None) -> Tensor:

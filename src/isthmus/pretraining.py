@@ -61,7 +61,8 @@ def _shallow(trainer: Trainer, layer: Dense, rows: Rows, width: int, *, first: b
     """Give a trainer of one layer and its mirror on what the layers before give."""
     recipe = trainer.module.recipe
     reconstruction = recipe.reconstruction if first else SquaredError()
-    own = replace(recipe, code_size=width, network=layer, reconstruction=reconstruction)
+    indicator = recipe.missing_indicator and first
+    own = replace(recipe, code_size=width, network=layer, reconstruction=reconstruction, missing_indicator=indicator)
     weights = torch.Generator().manual_seed(int(trainer.state.shuffler.randint(2**31)))
     module = AutoencoderModule(own, rows.schema).materialise(weights).to(rows.device)
     state = TrainingState(trainer.state.generator, trainer.state.shuffler)

@@ -7,7 +7,8 @@ from typing import Any
 
 from isthmus.errors import ParameterError
 from isthmus.params import parameters_of
-from isthmus.parts import Dense, Point
+from isthmus.parts import Dense, Point, Selecting
+from isthmus.parts.mixed import Mixed
 from isthmus.parts.protocols import Bottleneck, Corruption, Network, Penalty, Reconstruction
 from isthmus.parts.reconstructions import BY_NAME, UNIT_RANGE
 from isthmus.records import Facts
@@ -48,9 +49,15 @@ class Recipe:
 
     def __post_init__(self) -> None:
         output = getattr(self.network, "output_activation", "linear")
-        if isinstance(self.reconstruction, UNIT_RANGE) and output != "linear":
-            name = type(self.reconstruction).__name__
+        if isinstance(self.reconstruction, (*UNIT_RANGE, Mixed)) and output != "linear":
+            name = (
+                "the loss of a mixed table"
+                if isinstance(self.reconstruction, Mixed)
+                else type(self.reconstruction).__name__
+            )
             raise ParameterError(f"{name} brings its own sigmoid: output_activation must be 'linear'; got {output!r}")
+        if self.missing_indicator and isinstance(self.network, Selecting):
+            raise ParameterError("missing='mask' is not for a network that selects columns; take 'centre'")
 
 
 def network_for(
@@ -64,7 +71,7 @@ def network_for(
     """
     if getattr(owner, "network", None) is not None:
         return owner.network
-    inside = facts.unit_range and not isinstance(reconstruction_of(owner.reconstruction), UNIT_RANGE)
+    inside = facts.unit_range and not isinstance(reconstruction_of(owner, facts), (*UNIT_RANGE, Mixed))
     left_open = output_activation or ("sigmoid" if inside else "linear")
     output = getattr(owner, "output_activation", None) or left_open
     names = [parameter.name for parameter in parameters_of(cls)]
@@ -72,6 +79,33 @@ def network_for(
     return cls(**(declared | {"output_activation": output} | changes))
 
 
-def reconstruction_of(choice: str | Reconstruction) -> Any:
-    """Give the reconstruction part that a parameter names or is."""
-    return BY_NAME[choice] if isinstance(choice, str) else choice
+def reconstruction_of(owner: Any, facts: Facts) -> Any:
+    """Give the reconstruction part that a parameter names or is; of a mixed table that is the loss of its numbers."""
+    choice: str | Reconstruction = owner.reconstruction
+    part = BY_NAME[choice] if isinstance(choice, str) else choice
+    if facts.table is None:
+        return part
+    table = facts.table
+    return Mixed(part, table.numbers, len(table.of_kind("boolean")), table.widths)
+
+
+def recipe_for(owner: Any, facts: Facts, network: Any = None, **others: Any) -> Recipe:
+    """Give the recipe of an estimator: what its parameters say of network, loss and missing cells, and other parts."""
+    return Recipe(
+        owner.code_size,
+        network_for(owner, facts) if network is None else network,
+        reconstruction=reconstruction_of(owner, facts),
+        missing_indicator=owner.missing == "mask",
+        **others,
+    )
+
+
+def layout_of(recipe: Recipe, facts: Facts) -> tuple[int, ...]:
+    """Give the shape in which the network sees a row; only networks of flat rows see mixed tables."""
+    layout = recipe.network.layout(facts.row_shape)
+    if facts.table is not None and len(layout) > 1:
+        raise ParameterError(
+            f"{type(recipe.network).__name__} sees rows as images or signals, but columns such as {facts.table.odd} "
+            "of X are no numbers; take a network of dense layers"
+        )
+    return layout

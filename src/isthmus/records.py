@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
+    from isthmus.tables.schema import TableSchema
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -199,11 +201,14 @@ class Facts:
         Shape of a row of X.
     low, high : float
         Range of the scaled training rows.
+    table : TableSchema or None
+        What the columns are, if some are no numbers.
     """
 
     row_shape: tuple[int, ...]
     low: float
     high: float
+    table: TableSchema | None = None
 
     @property
     def columns(self) -> int:
@@ -229,11 +234,14 @@ class Schema:
         ``(height, width, channels)``.
     dtype : str
         Type of X.
+    table : TableSchema or None
+        What the columns of X are, if some are no numbers; a row is then made of their cells.
     """
 
     row_shape: tuple[int, ...]
     layout: tuple[int, ...]
     dtype: str = "float32"
+    table: TableSchema | None = None
 
     @property
     def tensor_shape(self) -> tuple[int, ...]:

@@ -13,8 +13,10 @@ from isthmus.errors import ModelFileError
 from isthmus.module import AutoencoderModule
 from isthmus.params import check
 from isthmus.persistence import Saved, record, shaped
+from isthmus.recipe import layout_of
 from isthmus.records import Epoch, Facts, Provenance, Reference, Schema
 from isthmus.scaling import Scaling
+from isthmus.tables import TableSchema
 
 
 def saved_of(model: Any) -> Saved:
@@ -23,6 +25,7 @@ def saved_of(model: Any) -> Saved:
     fitted = {
         "row_shape": schema.row_shape,
         "dtype": schema.dtype,
+        "table": None if schema.table is None else schema.table.plain(),
         "low": scaling.low,
         "high": scaling.high,
         "n_features_in": model.n_features_in_,
@@ -55,10 +58,14 @@ def restore(model: Any, saved: Saved) -> None:
     model._held_out = shaped("held_out", held_out, torch.int64, (len(held_out), 2)[: held_out.ndim]).numpy()
     arrays = {name: tensors.pop(f"array.{name}") for name in model._arrays}
     weights = {name.removeprefix("module."): value for name, value in tensors.items()}
-    facts = Facts(row_shape, low, high)
+    table = TableSchema.read(fitted["table"]) if fitted.get("table") is not None else None
+    facts = Facts(row_shape, low, high, table)
     recipe = model.recipe(facts)
-    schema = Schema(row_shape, recipe.network.layout(row_shape), str(fitted["dtype"]))
-    if int(fitted["n_features_in"]) != facts.columns or len(names) not in (0, facts.columns):
+    schema = Schema(row_shape, layout_of(recipe, facts), str(fitted["dtype"]), table)
+    if table is not None and row_shape != (table.cells,):
+        raise ModelFileError(f"its rows of shape {row_shape} do not fit the {table.cells} cells of its table")
+    n_features = facts.columns if table is None else len(table.columns)
+    if int(fitted["n_features_in"]) != n_features or len(names) not in (0, n_features):
         raise ModelFileError(f"its rows of shape {row_shape} do not fit its columns or their names")
     model.scaling_.check_fits(facts.columns)
     model.module_ = AutoencoderModule(recipe, schema).load_weights(weights).eval()
@@ -69,6 +76,6 @@ def restore(model: Any, saved: Saved) -> None:
     model.history_ = [record(Epoch, epoch) for epoch in fitted["history"]]
     model.reference_ = record(Reference, fitted["reference"])
     model.provenance_ = record(Provenance, fitted["provenance"])
-    model.n_iter_, model.n_features_in_ = len(model.history_), facts.columns
+    model.n_iter_, model.n_features_in_ = len(model.history_), n_features
     if names:
         model.feature_names_in_ = np.array(names, dtype=object)

@@ -18,6 +18,7 @@ from isthmus.provenance import Digest
 from isthmus.ranks import Ranks
 from isthmus.sources import Order, Source, ordered_blocks
 from isthmus.sources.protocol import spaced
+from isthmus.sources.tables import table_of
 
 _WIDE = (torch.float64, torch.int64, torch.int32, torch.uint64, torch.uint32)
 _ENOUGH_ROWS = 1_024
@@ -126,7 +127,8 @@ def learn_scaling(
         The pieces to learn from.
     how : {"auto", "none", "minmax", "standard", "whole"}
         See the parameter ``scaling``; ``whole`` subtracts the columns' means and divides all columns by one
-        number, which leaves the principal components as they are.
+        number, which leaves the principal components as they are. Of a mixed table only the numbers are scaled, and
+        "auto" and "whole" standardise them.
     weights : ndarray of shape (n,), or None
         How much each row counts; rows of weight 0 do not.
     digest : Digest or None
@@ -139,6 +141,8 @@ def learn_scaling(
     DataError
         If there are numbers beyond the range of float32, or a column has no cell at all.
     """
+    if table_of(source) is not None and how in ("auto", "whole"):
+        how = "standard"
     facts = Columns(source, pieces, how, weights, digest, ranks)
     low, high = facts.low, facts.high
     if np.isnan(low).any():
@@ -148,6 +152,9 @@ def learn_scaling(
         raise DataError(f"X reaches from {low.min():.3g} to {high.max():.3g}, beyond float32; divide it first")
     name = _automatic(source, low.min(), high.max()) if how == "auto" else how
     offset, scale = _LEARN[name](facts)
+    if (table := table_of(source)) is not None:
+        offset, scale = (np.broadcast_to(one, low.shape).copy() for one in (offset, scale))
+        offset[table.numbers :], scale[table.numbers :] = 0, 1
     offset, scale = offset.astype(np.float64), np.where(scale == 0, 1, scale).astype(np.float64)
     scaled_low, scaled_high = ((low - offset) / scale).min(), ((high - offset) / scale).max()
     centre = torch.from_numpy((facts.mean - offset) / scale)
@@ -279,6 +286,8 @@ def _summary(flat: NDArray, weights: NDArray | None) -> tuple[NDArray, NDArray, 
 
 
 def _name(source: Source, column: int) -> str:
+    table = table_of(source)
+    column = column if table is None else int(table.owners[column])
     return str(column) if source.names is None else f"{column} ({source.names[column]!r})"
 
 

@@ -284,7 +284,7 @@ class Trainer:
                 if corrupted is not None:
                     noisy.add(part, *corrupted)
         losses, mse = totals.of_all(self.ranks).means()
-        return losses, mse, noisy.of_all(self.ranks).means()[0].get("reconstruction")
+        return losses, mse, self.module.reconstruction_loss(noisy.of_all(self.ranks).means()[0])
 
     def _held_out_batches(self, pieces: NDArray) -> Iterator[Batch]:
         return self.rows.batches(pieces, predictions_size(self.module.schema, self.module.widest))

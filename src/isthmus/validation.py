@@ -17,6 +17,19 @@ from isthmus.sources import BatchRows, Source, is_source, opened, whole
 from isthmus.sources.arrays import mapped, rows_of
 from isthmus.sources.iterables import is_batches
 from isthmus.sources.protocol import check_finite
+from isthmus.sources.tables import (
+    HeldTable,
+    MixedTable,
+    Reader,
+    StreamedTable,
+    TableRows,
+    learned,
+    mixed_stream,
+    mixed_table,
+    refusal,
+    table_of,
+)
+from isthmus.tables import TableSchema, frame_of, is_table, kinds_of
 
 
 def checked_rows(estimator: Any, X: Any, *, reset: bool) -> NDArray:
@@ -47,6 +60,13 @@ def checked_source(estimator: Any, X: Any, *, reset: bool) -> Source:
         As scikit-learn does for anything else that is no array of numbers.
     """
     X = opened(X)
+    table = None if reset else estimator.schema_.table
+    mixed = _mixed(X, reset, table)
+    if mixed is not None:
+        return _cells(estimator, mixed, table)
+    if table is not None and (not is_source(X) or table_of(X) != table):
+        raise DataError(refusal(table, X))
+    X = X.like if isinstance(X, HeldTable) else X
     if is_source(X):
         source: Source = X
         _check_columns(estimator, source, reset)
@@ -67,6 +87,38 @@ def checked_source(estimator: Any, X: Any, *, reset: bool) -> Source:
     if not reset and estimator.schema_.row_shape not in (shape, (*shape, 1) if len(shape) == 2 else shape):
         raise DataError(_shape_differs((len(source), *shape), estimator.schema_.row_shape))
     return source
+
+
+def _mixed(X: Any, reset: bool, table: TableSchema | None) -> MixedTable | None:
+    """Give the mixed table that X is; for a model that was fitted on one any data frame is, for another none."""
+    if is_source(X):
+        return None
+    if reset:
+        return mixed_table(X) or (mixed_stream(X) if is_batches(X) else None)
+    if table is not None:
+        if is_table(X):
+            return HeldTable(X)
+        return StreamedTable(X, None) if is_batches(X) else mixed_table(X)
+    found = X if is_table(X) else getattr(mixed_table(X), "like", None)
+    if found is not None:
+        frame = frame_of(found)
+        kinds = kinds_of(frame)
+        if "category" in kinds:
+            name = frame.columns[kinds.index("category")]
+            raise DataError(f"column {name!r} of X is text or categories, but the model was fitted on numbers")
+    return None
+
+
+def _cells(estimator: Any, mixed: MixedTable, table: TableSchema | None) -> Source:
+    """Give the cells of a mixed table; without what was fitted, its columns are learned."""
+    if mixed.like is not None:
+        validate_data(estimator, mixed.like, reset=table is None, skip_check_array=True)
+    reset = table is None
+    table = table or learned(mixed, estimator.max_categories)
+    source = mixed.source(Reader(table, estimator.handle_unknown), counted=reset)
+    if not len(source) and not isinstance(mixed, StreamedTable):
+        raise DataError("X has 0 rows, while at least one is needed")
+    return TableRows(source, table)
 
 
 def _array_of(estimator: Any, X: Any, reset: bool) -> Any:
@@ -115,8 +167,8 @@ def _check_columns(estimator: Any, source: Source, reset: bool) -> None:
     """Let the estimator learn or compare the number and the names of the columns of what is no array."""
     if len(source.row_shape) != 1 and not reset:
         return
-    row = np.empty((1, math.prod(source.row_shape)), np.uint8)
-    names = source.names
+    mixed, names = table_of(source), source.names
+    row = np.empty((1, math.prod(source.row_shape) if mixed is None else len(mixed.columns)), np.uint8)
     table = row if names is None else require("pyarrow", "data").table(dict(zip(names, row.T, strict=True)))
     validate_data(estimator, table, reset=reset, skip_check_array=True)
 

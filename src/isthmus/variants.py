@@ -10,7 +10,7 @@ from isthmus.params import documented
 from isthmus.parts.protocols import Bottleneck, Corruption, Penalty, Reconstruction
 from isthmus.parts.reconstructions import UNIT_RANGE
 from isthmus.pretraining import pretrain
-from isthmus.recipe import Recipe, network_for, reconstruction_of
+from isthmus.recipe import Recipe, network_for, recipe_for, reconstruction_of
 from isthmus.records import Facts
 from isthmus.training import Trainer
 
@@ -50,14 +50,8 @@ class Autoencoder(hyperparameters.Parts, BaseAutoencoder):
 
     def recipe(self, facts: Facts) -> Recipe:
         """Give the parts as they are."""
-        return Recipe(
-            self.code_size,
-            network_for(self, facts),
-            self.bottleneck or parts.Point(),
-            self.corruption,
-            reconstruction_of(self.reconstruction),
-            tuple(self.penalties),
-        )
+        bottleneck, penalties = self.bottleneck or parts.Point(), tuple(self.penalties)
+        return recipe_for(self, facts, bottleneck=bottleneck, corruption=self.corruption, penalties=penalties)
 
 
 @documented
@@ -78,7 +72,7 @@ class DenseAutoencoder(hyperparameters.Dense, BaseAutoencoder):
 
     def recipe(self, facts: Facts) -> Recipe:
         """Dense layers, nothing else."""
-        return Recipe(self.code_size, network_for(self, facts), reconstruction=reconstruction_of(self.reconstruction))
+        return recipe_for(self, facts)
 
 
 @documented
@@ -99,8 +93,7 @@ class ConvolutionalAutoencoder(hyperparameters.Convolutional, BaseAutoencoder):
 
     def recipe(self, facts: Facts) -> Recipe:
         """Convolutions, nothing else."""
-        network = network_for(self, facts, parts.Convolutional)
-        return Recipe(self.code_size, network, reconstruction=reconstruction_of(self.reconstruction))
+        return recipe_for(self, facts, network_for(self, facts, parts.Convolutional))
 
 
 @documented
@@ -121,13 +114,7 @@ class DenoisingAutoencoder(hyperparameters.Denoising, BaseAutoencoder):
 
     def recipe(self, facts: Facts) -> Recipe:
         """A corruption before the encoder."""
-        reconstruction = reconstruction_of(self.reconstruction)
-        return Recipe(
-            self.code_size,
-            network_for(self, facts),
-            corruption=self._corruption(reconstruction),
-            reconstruction=reconstruction,
-        )
+        return recipe_for(self, facts, corruption=self._corruption(reconstruction_of(self, facts)))
 
     def _corruption(self, reconstruction: Reconstruction) -> Corruption:
         if self.noise == "gaussian":
@@ -158,13 +145,12 @@ class SparseAutoencoder(hyperparameters.Sparse, BaseAutoencoder):
 
     def recipe(self, facts: Facts) -> Recipe:
         """A penalty on the code, or a bottleneck that keeps few units."""
-        reconstruction = reconstruction_of(self.reconstruction)
         code_activation = self.code_activation or {"l1": "relu", "kl": "sigmoid"}.get(self.sparsity, "linear")
         # A sigmoid behind few active units leaves most of the others without a gradient: they die.
         output = "linear" if self.sparsity in ("top_k", "winner_take_all") else None
         network = network_for(self, facts, code_activation=code_activation, output_activation=output)
         bottleneck, penalties = self._sparsity()
-        return Recipe(self.code_size, network, bottleneck, reconstruction=reconstruction, penalties=penalties)
+        return recipe_for(self, facts, network, bottleneck=bottleneck, penalties=penalties)
 
     def _sparsity(self) -> tuple[Bottleneck, tuple[Penalty, ...]]:
         if self.sparsity == "l1":
@@ -191,9 +177,7 @@ class ContractiveAutoencoder(hyperparameters.Contractive, BaseAutoencoder):
 
     def recipe(self, facts: Facts) -> Recipe:
         """The penalty on the Jacobian."""
-        reconstruction = reconstruction_of(self.reconstruction)
-        penalties = (parts.Contraction(self.contraction),)
-        return Recipe(self.code_size, network_for(self, facts), reconstruction=reconstruction, penalties=penalties)
+        return recipe_for(self, facts, penalties=(parts.Contraction(self.contraction),))
 
     @property
     def contraction_method_(self) -> str:

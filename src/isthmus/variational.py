@@ -16,7 +16,7 @@ from isthmus.errors import CollapseWarning, ParameterError
 from isthmus.estimator import BaseAutoencoder
 from isthmus.module import built
 from isthmus.params import documented
-from isthmus.recipe import Recipe, network_for, reconstruction_of
+from isthmus.recipe import Recipe, recipe_for, reconstruction_of
 from isthmus.records import Facts
 from isthmus.rows import Rows, predictions_size
 from isthmus.training import Trainer
@@ -65,15 +65,14 @@ class VariationalAutoencoder(hyperparameters.Variational, BaseAutoencoder):
                 "n_importance above 1 trains the importance-weighted bound, which has no beta, warmup or free_bits; "
                 f"leave them at 1, 0 and 0; got {self.beta}, {self.warmup} and {self.free_bits}"
             )
-        reconstruction = reconstruction_of(self.reconstruction)
+        reconstruction = reconstruction_of(self, facts)
         if self.n_importance > 1 and not hasattr(built(reconstruction), "log_likelihood"):
             raise ParameterError(f"n_importance above 1 needs {_LIKELIHOODS}; got {self.reconstruction!r}")
         weight = parts.Ramp(0.0, self.beta, share=self.warmup) if self.warmup else self.beta
-        return Recipe(
-            self.code_size,
-            network_for(self, facts),
-            parts.Gaussian(),
-            reconstruction=reconstruction,
+        return recipe_for(
+            self,
+            facts,
+            bottleneck=parts.Gaussian(),
             penalties=(parts.Divergence(weight, free_bits=self.free_bits),),
             n_importance=self.n_importance,
         )

@@ -139,8 +139,12 @@ class _Rows:
 
     def __init__(self, data: str, most: int | None) -> None:
         from isthmus.sources import ArrayRows, drawn
+        from isthmus.sources.tables import TABLES, learned
+        from isthmus.tables import numbers_only
 
-        whole = rows_of(data)
+        whole: Any = rows_of(data)
+        if isinstance(whole, TABLES):
+            numbers_only("a comparison of fits", learned(whole, None))
         self.source, self.numbers, self._total = whole, None, len(whole)
         if most is not None and most < len(whole):
             import numpy as np

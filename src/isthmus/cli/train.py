@@ -109,7 +109,9 @@ def _compared(estimator: BaseAutoencoder, rows: Any, unseen: Any | None) -> dict
 
     from isthmus import LinearAutoencoder
     from isthmus.sources import Part
+    from isthmus.validation import checked_source
 
+    rows = checked_source(estimator, rows, reset=False)
     seen, where = rows, "test rows"
     held_out = np.isin(rows.pieces.starts(), estimator.held_out_)
     if unseen is None and held_out.any():
@@ -117,13 +119,13 @@ def _compared(estimator: BaseAutoencoder, rows: Any, unseen: Any | None) -> dict
         seen = Part(rows, np.flatnonzero(~held_out))
     elif unseen is None:
         unseen, where = rows, "training rows: none were held out"
-    columns, code_size = estimator.n_features_in_, math.prod(estimator.code_shape_)
+    columns, code_size = math.prod(estimator.schema_.row_shape), math.prod(estimator.code_shape_)
     pca = LinearAutoencoder(min(code_size, columns)).fit(seen)
     return {
         "code_size": code_size,
         "columns": columns,
         "compared_on": where,
-        "rows": len(unseen),
+        "rows": len(checked_source(estimator, unseen, reset=False)),
         "error": float(estimator.reconstruction_error(unseen).mean()),
         "explained_variance": estimator.score(unseen),
         "pca_error": float(pca.reconstruction_error(unseen).mean()),

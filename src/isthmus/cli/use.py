@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isthmus.cli.labels import HELP as LABELS
 from isthmus.cli.labels import labels_of
-from isthmus.cli.writing import write_blocks
+from isthmus.cli.writing import write_blocks, write_tables
 from isthmus.files import OutputExistsError, replaced
 
 if TYPE_CHECKING:
     from isthmus.estimator import BaseAutoencoder
     from isthmus.sources import Source
+    from isthmus.sources.tables import MixedTable
 
 _OF_ROWS, _OF_MODEL = ("reconstructions", "codes", "traversal"), ("history", "manifold", "filters")
 MODEL = "a model.safetensors"
@@ -34,6 +35,7 @@ def add_to(commands: Any) -> None:
         (encode, "write the codes of rows"),
         (decode, "write the rows that codes stand for"),
         (reconstruct, "write rows as the model rebuilds them"),
+        (impute, "write rows with their missing cells filled by what the model rebuilds"),
     ):
         one = _command(commands, run, words)
         one.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
@@ -95,7 +97,7 @@ def decode(model: Path, codes: str, *, out: Path, overwrite: bool) -> None:
     from isthmus.datasets import read
 
     rows = estimator.inverse_transform(read(codes))
-    write_blocks([rows], len(rows), _column_names(estimator), out, overwrite)
+    _write_rows(estimator, [rows], len(rows), out, overwrite)
 
 
 def reconstruct(model: Path, data: str, *, out: Path, overwrite: bool) -> None:
@@ -103,8 +105,17 @@ def reconstruct(model: Path, data: str, *, out: Path, overwrite: bool) -> None:
     check_free(out, overwrite)
     estimator = load_model(model)
     source = _checked(estimator, data)
-    rebuilt = (rows for _, rows in estimator._codec().rebuilt(source))
-    write_blocks(rebuilt, len(source), _column_names(estimator), out, overwrite)
+    rebuilt = (estimator._given_back(rows, None) for _, rows in estimator._codec().rebuilt(source))
+    _write_rows(estimator, rebuilt, len(source), out, overwrite)
+
+
+def impute(model: Path, data: str, *, out: Path, overwrite: bool) -> None:
+    """Write rows with their missing cells filled by what the model rebuilds."""
+    check_free(out, overwrite)
+    estimator = load_model(model)
+    source = _checked(estimator, data)
+    filled = (estimator._framed(rows, None) for rows in estimator._codec().filled(source))
+    _write_rows(estimator, filled, len(source), out, overwrite)
 
 
 def evaluate(model: Path, data: str) -> None:
@@ -147,7 +158,7 @@ def plot(model: Path, data: str | None, *, out: Path, kind: str, n: int, labels:
         figure.savefig(temporary, dpi=150)
 
 
-def rows_of(data: str) -> Source:
+def rows_of(data: str) -> Source | MixedTable:
     """Open rows; what is large stays on disk."""
     from isthmus.sources.opening import from_path
 
@@ -166,6 +177,19 @@ def load_model(model: Path) -> BaseAutoencoder:
     from isthmus import load
 
     return load(model)
+
+
+def _write_rows(estimator: BaseAutoencoder, blocks: Iterable[Any], n: int, out: Path, overwrite: bool) -> None:
+    """Write rows that come in blocks: arrays, or of a mixed table frames."""
+    from isthmus.errors import DataError
+    from isthmus.tables import frame_of
+
+    if estimator.schema_.table is None:
+        write_blocks(blocks, n, _column_names(estimator), out, overwrite)
+    elif out.suffix == ".npy":
+        raise DataError(f"--out must end in .csv or .parquet for a table with columns that are no numbers; got {out}")
+    else:
+        write_tables((frame_of(frame).to_arrow() for frame in blocks), out, overwrite)
 
 
 def _column_names(estimator: BaseAutoencoder) -> list[str]:

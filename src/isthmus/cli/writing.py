@@ -20,7 +20,7 @@ def write_blocks(blocks: Iterable[NDArray], n: int, names: Sequence[str], out: P
 
     No more than some megabytes are held.
     """
-    writer = {".npy": _write_npy, ".csv": _write_csv, ".parquet": _write_parquet}[out.suffix]
+    writer = {".npy": _write_npy, ".csv": _write_table, ".parquet": _write_table}[out.suffix]
     with replaced(out, overwrite=overwrite) as temporary:
         writer(_gathered(blocks), n, names, temporary)
 
@@ -60,19 +60,31 @@ def _tables(blocks: Iterator[NDArray], names: Sequence[str]) -> Iterator[Any]:
         yield arrow.table(dict(zip(names, block.reshape(len(block), -1).T, strict=True)))
 
 
-def _write_csv(blocks: Iterator[NDArray], n: int, names: Sequence[str], path: Path) -> None:
-    csv, writer = require("pyarrow.csv", "data"), None
-    for table in _tables(blocks, names):
-        writer = writer or csv.CSVWriter(path, table.schema)
+def write_tables(tables: Iterable[Any], out: Path, overwrite: bool) -> None:
+    """Write Arrow tables with the same columns, as they come, as CSV or Parquet."""
+    with replaced(out, overwrite=overwrite) as temporary:
+        _write_arrow(tables, temporary)
+
+
+def _write_arrow(tables: Iterable[Any], path: Path) -> None:
+    csv, parquet = require("pyarrow.csv", "data"), require("pyarrow.parquet", "data")
+    writer = None
+    for table in tables:
+        table = table if path.suffix == ".parquet" else _plain(table)
+        writer = writer or (parquet.ParquetWriter if path.suffix == ".parquet" else csv.CSVWriter)(path, table.schema)
         writer.write_table(table)
     if writer is not None:
         writer.close()
 
 
-def _write_parquet(blocks: Iterator[NDArray], n: int, names: Sequence[str], path: Path) -> None:
-    parquet, writer = require("pyarrow.parquet", "data"), None
-    for table in _tables(blocks, names):
-        writer = writer or parquet.ParquetWriter(path, table.schema)
-        writer.write_table(table)
-    if writer is not None:
-        writer.close()
+def _plain(table: Any) -> Any:
+    """Give the columns of a table that are dictionaries as their values: a CSV file has no types."""
+    arrow = require("pyarrow", "data")
+    for place, field in enumerate(table.schema):
+        if arrow.types.is_dictionary(field.type):
+            table = table.set_column(place, field.name, table.column(place).cast(field.type.value_type))
+    return table
+
+
+def _write_table(blocks: Iterator[NDArray], n: int, names: Sequence[str], path: Path) -> None:
+    _write_arrow(_tables(blocks, names), path)

@@ -205,6 +205,11 @@ def _npz_name(names: list[str], path: Path) -> str:
 
 
 def _read_csv(path: Path) -> Table:
+    return _rows_of_table(*csv_table(path))
+
+
+def csv_table(path: Path) -> tuple[Any, Path, bool]:
+    """Read a CSV file as a ``pyarrow.Table``; give it with its path and whether its first line names the columns."""
     arrow, arrow_csv = require("pyarrow", "data"), require("pyarrow.csv", "data")
     convert = arrow_csv.ConvertOptions()
     values = {*convert.null_values, *convert.true_values, *convert.false_values}
@@ -216,7 +221,12 @@ def _read_csv(path: Path) -> Table:
     options = arrow_csv.ReadOptions(block_size=CSV_BLOCK_BYTES, autogenerate_column_names=not has_header)
     with readable(path, arrow.ArrowException):
         table = arrow_csv.read_csv(path, read_options=options)
-    return _rows_of_table(table, path, has_header)
+    return table, path, has_header
+
+
+def numeric_rows(table: Any, path: Path, has_header: bool) -> Table:
+    """Give the numbers of a ``pyarrow.Table`` that was read from a file."""
+    return _checked(_rows_of_table(table, path, has_header), path)
 
 
 def _first_line(path: Path) -> list[str]:

@@ -51,14 +51,13 @@ class Chain:
             features = self._encoder.forward(inputs)
             features, latent = self._coded(features, progress, generator)
             output = self._decoder.forward(latent.code.detach())
-            loss, gradient = self._compared(output, batch)
-            losses = {"reconstruction": loss}
+            losses, gradient = self._compared(output, batch)
             gradient = self._decoder.backward(gradient, inputs_too=True)
             if features.requires_grad:
                 run = self._pass(batch, inputs, latent, output, generator, progress)
                 gradient = self._through_the_code(features, gradient, run, losses)
             self._encoder.backward(gradient, inputs_too=False)
-            return losses, self._module.squared_error(output, batch, loss)
+            return losses, self._module.squared_error(output, batch, losses)
 
     def release(self) -> None:
         """Give back the memory of the layers' outputs."""
@@ -73,19 +72,21 @@ class Chain:
             features = features.detach().requires_grad_()
             return features, self._recipe.bottleneck(features, progress, generator)
 
-    def _compared(self, output: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Give the reconstruction loss and its gradient at the decoder's output."""
+    def _compared(self, output: Tensor, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
+        """Give the reconstruction losses and their gradient at the decoder's output."""
         reconstruction = self._module.reconstruction
         if batch.plain and hasattr(reconstruction, "loss_and_gradient"):
-            return reconstruction.loss_and_gradient(output, batch.rows)
+            loss, gradient = reconstruction.loss_and_gradient(output, batch.rows)
+            return {"reconstruction": loss}, gradient
         with torch.enable_grad():
             output = output.detach().requires_grad_()
-            loss = self._module.compared(output, batch)
+            losses = self._module.compared(output, batch)
+            loss = torch.stack(list(losses.values())).sum()
         learned = [parameter for parameter in self._others if parameter.requires_grad]
         gradient, *others = torch.autograd.grad(loss, [output, *learned])
         for parameter, own in zip(learned, others, strict=True):
             parameter.grad = own
-        return loss.detach(), gradient
+        return {name: loss.detach() for name, loss in losses.items()}, gradient
 
     def _pass(
         self, batch: Batch, inputs: Tensor, latent: Latent, output: Tensor, generator: Generator, progress: float

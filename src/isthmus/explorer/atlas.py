@@ -17,6 +17,7 @@ from isthmus.explorer.labels import Labels, labels_of
 from isthmus.plots.plane import Plane, plane_of
 from isthmus.rows import predictions_size
 from isthmus.sources import Source
+from isthmus.tables import numbers_only
 from isthmus.validation import checked_source
 
 if TYPE_CHECKING:
@@ -181,6 +182,7 @@ def atlas_of(model: BaseAutoencoder, X: Any, y: ArrayLike | None = None, *, n_ro
         If X has another shape than the rows that were fitted, or ``y`` is not one label for each row.
     """
     check_is_fitted(model)
+    numbers_only("the explorer", model.schema_.table)
     source = checked_source(model, X, reset=False)
     labels = None if y is None else labels_of(y, len(source))
     numbers = _chosen(source, math.prod(model.code_shape_), n_rows)

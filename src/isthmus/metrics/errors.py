@@ -159,6 +159,26 @@ def explained_variance_of(pairs: Iterable[Pair], weights: NDArray | None = None)
     return float(_fractions(sums.error.sum(), sums.scatter.sum()))
 
 
+def grouped_errors(rows: NDArray, rebuilt: NDArray, groups: NDArray) -> NDArray:
+    """Squared error of each row: summed over the cells of a group, averaged over the groups that are there.
+
+    Parameters
+    ----------
+    rows, rebuilt : ndarray of shape (n, cells)
+        Rows and what a model made of them. The cells of a group are missing (NaN) together.
+    groups : ndarray of int of shape (cells,)
+        The group of each cell; its cells lie together.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        The errors; NaN where there is no cell at all.
+    """
+    starts = np.flatnonzero(np.diff(groups, prepend=-1))
+    errors = np.add.reduceat(_squares(rows, rebuilt), starts, axis=1)
+    return _over(errors, _there(rows[:, starts]), axis=1)
+
+
 class _Sums:
     """Sums of squares of each column over batches: of the errors, and around the mean (Chan's update)."""
 

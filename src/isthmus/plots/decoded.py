@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.errors import ParameterError
@@ -24,7 +25,8 @@ def check_count(name: str, value: int) -> None:
 
 def decoded(model: BaseAutoencoder, codes: NDArray) -> NDArray:
     """Give what codes stand for: pictures, or bars in scaled units where columns are scaled one by one."""
-    rebuilt, shape = model.inverse_transform(codes), model.schema_.image_shape
+    rebuilt = np.concatenate(list(model._codec().decoded(np.asarray(codes, np.float32))))
+    shape = model.schema_.image_shape
     if shape is not None:
         images = rebuilt.reshape(-1, *shape)
         return pictures(images, images)[1]

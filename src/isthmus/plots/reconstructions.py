@@ -13,8 +13,8 @@ from isthmus.errors import ParameterError
 from isthmus.params import Number
 from isthmus.pictures import pictures, range_of, size_of, tiled
 from isthmus.plots.cells import CellsDisplay, Row
-from isthmus.sources import ArrayRows, head_of, is_source, opened
-from isthmus.validation import checked_rows
+from isthmus.sources import head_of
+from isthmus.validation import checked_source
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,10 +71,10 @@ class ReconstructionsDisplay(CellsDisplay):
         check_is_fitted(model)
         if not _COUNT.accepts(n):
             raise ParameterError(f"plot_reconstructions: n must be {_COUNT}; got {n!r}")
-        some: Any = opened(X)
-        some = ArrayRows(head_of(some, n), some.names) if is_source(some) else some[:n]
-        original, rebuilt = _data_rows(model, checked_rows(model, some, reset=False), model.reconstruct(some))
-        return cls([original, _code_row(model, np.asarray(model.transform(some))), rebuilt]).plot(ax)
+        rows, codec = head_of(checked_source(model, X, reset=False), n), model._codec()
+        codes = np.concatenate(list(codec.encoded([rows])))
+        original, rebuilt = _data_rows(model, rows, np.concatenate(list(codec.decoded(codes))))
+        return cls([original, _code_row(model, codes), rebuilt]).plot(ax)
 
 
 def _data_rows(model: BaseAutoencoder, originals: NDArray, rebuilt: NDArray) -> tuple[Row, Row]:

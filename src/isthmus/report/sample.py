@@ -15,6 +15,7 @@ from isthmus.estimator import BaseAutoencoder
 from isthmus.metrics import mean_squared_error
 from isthmus.principal import LinearAutoencoder
 from isthmus.sources import ArrayRows, BatchRows, drawn
+from isthmus.tables import numbers_only
 from isthmus.validation import checked_source
 
 _MOST_ROWS, _MOST_BYTES = 10_000, 2**28
@@ -134,6 +135,7 @@ class Compared:
 
 def sample_of(model: BaseAutoencoder, X: Any, y: ArrayLike | None) -> Sample:
     """Draw at most 10,000 rows, fewer if they are large, always the same ones."""
+    numbers_only("a report", model.schema_.table)
     source = checked_source(model, X, reset=False)
     if isinstance(source, BatchRows):
         source = source.counted()

@@ -23,7 +23,10 @@ from isthmus.params import Either, Flag, Number
 from isthmus.selection.finished import Finished
 from isthmus.selection.fits import Job, Measures, Outcome, measured
 from isthmus.selection.splits import check_classes, fingerprint, splits_of
-from isthmus.validation import checked_rows
+from isthmus.sources import whole
+from isthmus.sources.tables import table_of
+from isthmus.tables import numbers_only
+from isthmus.validation import checked_source
 
 Key = tuple[str, int]
 
@@ -91,7 +94,9 @@ class Results:
 
 def rows_for(model: BaseAutoencoder, X: Any) -> NDArray:
     """Check rows once for all fits, and give them as an array in their own type."""
-    return checked_rows(clone(model), X, reset=True)
+    source = checked_source(clone(model), X, reset=True)
+    numbers_only("a comparison of fits", table_of(source))
+    return whole(source)
 
 
 def study(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from isthmus.errors import DataError
 from isthmus.estimator import BaseAutoencoder
 from isthmus.rows import predictions_size
+from isthmus.tables import numbers_only
 from isthmus.validation import checked_codes, checked_rows
 
 ROWS, CODES, REBUILT = "rows", "codes", "rebuilt"
@@ -28,6 +29,7 @@ class Served:
     """
 
     def __init__(self, model: BaseAutoencoder) -> None:
+        numbers_only("a server", model.schema_.table)
         self.model = model
         self._nameless: Any = copy.copy(model)
         self._nameless.__dict__.pop("feature_names_in_", None)

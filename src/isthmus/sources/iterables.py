@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.utils import check_array
 
 from isthmus.errors import DataError
 from isthmus.sources.protocol import BUFFER_BYTES, Pieces, check_finite
+from isthmus.tables import is_mixed, is_table
 
 ToArray = Callable[[Any], NDArray]
 _ONCE = (
@@ -104,10 +106,15 @@ class BatchRows:
         return self._checksums is None or self._checksums[place] == zlib.crc32(block.tobytes())
 
 
-def gathered(batches: Iterable[Any], nbytes: int = BUFFER_BYTES) -> Iterator[NDArray]:
-    """Put batches together to arrays of at least some bytes, but for the last one."""
+def gathered(batches: Iterable[Any], nbytes: int = BUFFER_BYTES) -> Iterator[Any]:
+    """Put batches together to arrays of at least some bytes, but for the last one; mixed tables come as they are."""
+    batches = iter(batches)
+    first = list(islice(batches, 1))
+    if first and is_table(first[0]) and is_mixed(first[0]):
+        yield from chain(first, batches)
+        return
     kept: list[NDArray] = []
-    for block in BatchRows(batches, _plain):
+    for block in BatchRows(chain(first, batches), _plain):
         kept.append(block)
         if sum(one.nbytes for one in kept) >= nbytes:
             yield np.concatenate(kept)

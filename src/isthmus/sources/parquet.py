@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,21 +26,27 @@ class ParquetRows:
     ----------
     dataset : pyarrow.dataset.Dataset
         Parquet files with the same columns. Keys in the names of folders (``year=2024/``) are columns too.
+    to_array : callable or None
+        Makes a float64 array, a number for each column, of an Arrow table; None where all columns are numbers.
     """
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: Any, to_array: Callable[[Any], NDArray] | None = None) -> None:
         self._fragments = list(dataset.get_fragments())
         if not all(hasattr(fragment, "row_groups") for fragment in self._fragments):
             raise DataError("X must be a data set of Parquet files; got one of another format")
         self._schema = dataset.schema
         self._opened: tuple[int, Any] | None = None
         self.names: tuple[str, ...] | None = tuple(self._schema.names)
-        check_numeric(self._schema)
-        self.dtype = common_dtype(self._schema, missing=self._has_nulls())
+        self.dtype = np.dtype(np.float64) if to_array else self._common_dtype()
+        self._to_array = to_array or partial(array_of, dtype=self.dtype)
         self.row_shape: tuple[int, ...] = (len(self._schema),)
         self.missing = self.dtype.kind == "f"
         self._check_sizes()
         self._cut()
+
+    def _common_dtype(self) -> np.dtype:
+        check_numeric(self._schema)
+        return common_dtype(self._schema, missing=self._has_nulls())
 
     def _has_nulls(self) -> bool:
         """Whether cells are missing, or the files do not say."""
@@ -90,7 +97,7 @@ class ParquetRows:
     def read(self, pieces: NDArray, multiple: int = 1) -> Iterator[NDArray]:
         """Yield slices in some order; those of a row group that follow each other are read in one go."""
         for piece, table in self._tables(pieces):
-            block = array_of(table, self.dtype)
+            block = self._to_array(table)
             check_finite(block, int(self._first_rows[piece]))
             yield block
 

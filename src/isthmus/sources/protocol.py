@@ -243,6 +243,11 @@ class Part:
         """Whether cells may be missing."""
         return self.source.missing
 
+    @property
+    def table(self) -> Any:
+        """Columns of a mixed table; None for other rows."""
+        return getattr(self.source, "table", None)
+
     def __len__(self) -> int:
         return self.source.pieces.rows(self.chosen)
 
@@ -252,3 +257,8 @@ class Part:
     def read(self, pieces: NDArray, multiple: int = 1) -> Iterator[NDArray]:
         """Yield the rows of some pieces."""
         return self.source.read(self.chosen[pieces], multiple)
+
+    def columns(self) -> Iterator[NDArray]:
+        """Yield the rows of a part of a mixed table with one number for each column."""
+        found: Iterator[NDArray] = self.source.columns(self.chosen)  # type: ignore[attr-defined]
+        return found
