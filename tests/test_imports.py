@@ -63,6 +63,7 @@ LAYERS = (
     "variational",
     "loading",
     "keras.*",
+    "ray.*",
     "health.*",
     "selection.*",
     "serving.*",

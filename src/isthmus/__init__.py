@@ -38,7 +38,7 @@ _HOMES = {
     "from_keras": "keras",
     "load": "loading",
 }
-_MODULES = ("datasets", "health", "metrics", "parts", "plots", "report", "selection")
+_MODULES = ("datasets", "health", "metrics", "parts", "plots", "report", "ray", "selection")
 
 __all__ = [
     "Autoencoder",

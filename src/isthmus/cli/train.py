@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isthmus.cli.engine import Workers, add_engine, workers_of
 from isthmus.cli.flags import MODELS, add_flags, estimator_name, parameters_for
 from isthmus.cli.use import ROWS, rows_of
 from isthmus.errors import DataError, DivergedError, IsthmusError
@@ -44,23 +45,29 @@ def add_to(commands: Any) -> None:
         help="rows to compare on [default: the test images for mnist, else the rows that training held out]",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    add_engine(parser)
     add_flags(parser)
 
 
 def train(data: str, *, model: str, out: Path | None, test: str | None, overwrite: bool, **flags: Any) -> None:
     """Fit a model, write it with its figures, and compare it with PCA."""
+    workers = workers_of(*(flags.pop(name) for name in ("engine", "workers", "keys")))
     parameters = {"verbose": True} | parameters_for(model, flags)
     folder = out or Path(f"isthmus-{model}")
     _check_free(folder, overwrite)
     import isthmus
     from isthmus.ranks import joined
 
-    rows = rows_of(data)
+    rows = rows_of(data) if workers is None else _rows_for(workers, data)
     estimator = getattr(isthmus, estimator_name(model))(**parameters)
     unseen = rows_of(test or "mnist-test") if test or data == "mnist" else None
     started = time.perf_counter()
     with joined() as ranks:
-        diverged = _fit(estimator, rows)
+        diverged = None
+        if workers is None:
+            diverged = _fit(estimator, rows)
+        else:
+            estimator = isthmus.ray.fit(estimator, data, num_workers=workers.count, keys=workers.keys)
     if not ranks.first:
         return
     seconds = time.perf_counter() - started
@@ -72,6 +79,14 @@ def train(data: str, *, model: str, out: Path | None, test: str | None, overwrit
     _print(metrics, folder)
     if diverged is not None:
         raise diverged
+
+
+def _rows_for(workers: Workers, data: str) -> Any:
+    """Open the Parquet files that the workers are to read, to compare on."""
+    from isthmus.ray.files import columns_of
+    from isthmus.sources import opened
+
+    return opened(columns_of(data, workers.keys))
 
 
 def _check_free(folder: Path, overwrite: bool) -> None:

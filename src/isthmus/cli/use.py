@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isthmus.cli.engine import add_engine, workers_of
 from isthmus.cli.labels import HELP as LABELS
 from isthmus.cli.labels import labels_of
 from isthmus.cli.writing import write_blocks, write_tables
@@ -43,7 +44,9 @@ def add_to(commands: Any) -> None:
             one.add_argument("codes", metavar="CODES", help="codes: a .npy, .npz, .csv or .parquet file")
         else:
             one.add_argument("data", metavar="DATA", help=ROWS)
-        _add_output(one, ".npy, .csv or .parquet")
+        _add_output(one, ".npy, .csv or .parquet" + ("; a folder with --engine ray" if run is encode else ""))
+        if run is encode:
+            add_engine(one)
     one = _command(commands, evaluate, "print how well a model rebuilds rows")
     one.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
     one.add_argument("data", metavar="DATA", help=ROWS)
@@ -81,8 +84,15 @@ def summary(model: Path) -> None:
     print(f"with  {' '.join(str(estimator).split())}")
 
 
-def encode(model: Path, data: str, *, out: Path, overwrite: bool) -> None:
+def encode(model: Path, data: str, *, out: Path, overwrite: bool, **flags: Any) -> None:
     """Write the codes of rows."""
+    workers = workers_of(*(flags[name] for name in ("engine", "workers", "keys")))
+    if workers is not None:
+        from isthmus import ray
+
+        estimator = load_model(model)
+        ray.transform(estimator, data, out, num_workers=workers.count, keys=workers.keys, overwrite=overwrite)
+        return
     check_free(out, overwrite)
     estimator = load_model(model)
     names = [str(name) for name in estimator.get_feature_names_out()]
