@@ -31,6 +31,7 @@ bench: .venv/installed  ## measure what README and docs state
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.linear
 	$(BIN)/python -m benchmarks.quality
+	$(BIN)/python -m benchmarks.imputation
 
 screenshots: .venv/installed  ## the pictures of pages in docs; wants chromium
 	$(BIN)/python -m benchmarks.screenshots

@@ -365,3 +365,34 @@ def test_ctrl_c_leaves_a_fitted_model(model, rows):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.isfinite(model.transform(rows)).all()
+
+
+# ---------------------------------------------------------------- missing cells
+
+
+def with_holes(rows):
+    return np.where(np.random.RandomState(0).rand(*rows.shape) < 0.2, np.nan, rows).astype(np.float32)
+
+
+def test_missing_cells_are_filled_and_others_stay(model, rows):
+    holes = with_holes(rows)
+    filled = model.fit(holes).impute(holes)
+    np.testing.assert_array_equal(filled[~np.isnan(holes)], holes[~np.isnan(holes)])
+    np.testing.assert_array_equal(filled[np.isnan(holes)], model.reconstruct(holes)[np.isnan(holes)])
+    assert np.isfinite(filled).all()
+
+
+def test_an_encoder_is_told_which_cells_are_missing(model, rows, tmp_path):
+    if "missing" not in model.get_params():
+        return
+    model, holes = trained_by_epochs(model).set_params(missing="mask"), with_holes(rows)
+    if "start_temperature" in model.get_params():
+        with pytest.raises(ParameterError, match="missing='mask'"):
+            model.fit(holes)
+        return
+    centre = np.where(np.isnan(holes), model.fit(holes).scaling_.centre.numpy(), np.nan_to_num(holes))
+    assert model.scaling_.scale.numel() == 1
+    assert np.abs(model.transform(centre.astype(np.float32)) - model.transform(holes)).max() > 1e-3
+    model.save(tmp_path / "model")
+    np.testing.assert_array_equal(isthmus.load(tmp_path / "model").transform(holes), model.transform(holes))
+    assert model.partial_fit(holes).n_iter_ == 6

@@ -369,7 +369,7 @@ def test_a_column_of_two_names_is_refused():
 
 def test_text_for_a_model_of_numbers_is_refused():
     model = clone(MODEL).fit(PEOPLE[["age", "children"]])
-    with pytest.raises(DataError, match=r"'age'.*fitted on numbers"):
+    with pytest.raises(DataError, match=r"'age'.*must be numbers"):
         model.transform(PEOPLE[["age", "children"]].assign(age="old"))
 
 

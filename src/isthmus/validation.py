@@ -105,7 +105,7 @@ def _mixed(X: Any, reset: bool, table: TableSchema | None) -> MixedTable | None:
         kinds = kinds_of(frame)
         if "category" in kinds:
             name = frame.columns[kinds.index("category")]
-            raise DataError(f"column {name!r} of X is text or categories, but the model was fitted on numbers")
+            raise DataError(f"column {name!r} of X must be numbers, as in the fit; got text or categories")
     return None
 
 
