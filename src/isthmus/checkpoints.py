@@ -26,7 +26,7 @@ from isthmus.callbacks import BestWeights, Watcher
 from isthmus.errors import CheckpointWarning, DataError, IsthmusError, ModelFileError, ParameterError
 from isthmus.files import OutputExistsError, replaced
 from isthmus.hyperparameters import Training
-from isthmus.persistence import encoded, save
+from isthmus.persistence import encoded, record, save
 from isthmus.ranks import ranks
 from isthmus.records import Best, Epoch
 from isthmus.sources.protocol import fingerprint
@@ -113,7 +113,7 @@ class Checkpoints(Watcher):
         if header["rows"] != self._rows:
             raise DataError(f"the checkpoint in {self._folder} belongs to other rows than X; take another folder")
         state = trainer.state
-        state.retried = header["retried"]
+        state.retried = int(header["retried"])
         trainer.module.load_state_dict(_within(tensors, "module."))
         trainer.optimizer.load_state_dict(_optimizer_state(header["optimizer"], _within(tensors, "optimizer.")))
         generators = tensors["generators"]
@@ -124,12 +124,13 @@ class Checkpoints(Watcher):
             )
         state.generator.set_state(generators[trainer.ranks.rank].clone())
         state.shuffler.set_state(_plain_random(header["shuffler"]))
-        state.history[:] = [Epoch(**epoch) for epoch in header["history"]]
-        state.step, device = header["step"], state.generator.device
+        state.history[:] = [record(Epoch, epoch) for epoch in header["history"]]
+        state.step, device = int(header["step"]), state.generator.device
         losses = {name: value.to(device) for name, value in _within(tensors, "losses.").items()}
-        state.totals = Totals(losses, tensors["error"].to(device), header["measured_rows"], header["measured_cells"])
+        measured = float(header["measured_rows"]), float(header["measured_cells"])
+        state.totals = Totals(losses, tensors["error"].to(device), *measured)
         weights = {name: value.to(device) for name, value in _within(tensors, "best.").items()}
-        state.best = Best(header["best_loss"], header["best_epoch"], weights)
+        state.best = Best(float(header["best_loss"]), int(header["best_epoch"]), weights)
         state.stopped = bool(state.history) and best.stops(trainer)
 
     def batch_ended(self, trainer: Trainer, rows: int) -> None:
