@@ -29,7 +29,7 @@ from isthmus.checkpoints import checksum
 from isthmus.datasets import read
 from isthmus.errors import CheckpointWarning, IsthmusError
 from isthmus.provenance import described
-from isthmus.sources import opened
+from isthmus.validation import checked_source
 
 ROWS = np.random.default_rng(0).random((12, 5), np.float32)
 GRAY = (ROWS * 255).astype(np.uint8)
@@ -97,6 +97,13 @@ def data_files():
 DATA = data_files()
 
 
+class Seeds(dict):
+    """Contents by name, without a long text of them where a test fails."""
+
+    def __repr__(self):
+        return f"{len(self)} files"
+
+
 @pytest.fixture(scope="session")
 def seeds(folder, tmp_path_factory):
     """Contents of whole files by name: rows, models of all variants, checkpoints."""
@@ -104,7 +111,7 @@ def seeds(folder, tmp_path_factory):
     run = tmp_path_factory.mktemp("run")
     CHECKPOINTED.set_params(checkpoint=run, resume=False).fit(ROWS)
     step = max(run.glob("step-*"))
-    return {**DATA, **models, step.name: step.read_bytes()}
+    return Seeds({**DATA, **models, step.name: step.read_bytes()})
 
 
 CHECKPOINTED = isthmus.DenseAutoencoder(2, hidden=(3,), max_epochs=1, random_state=0)
@@ -280,7 +287,7 @@ def read_file(path):
     else:
         place = path.parent if path.suffix[1:] in IMAGES else path
         assert read(place).ndim >= 2
-        source = opened(place)
+        source = checked_source(isthmus.DenseAutoencoder(), place, reset=True)
         assert sum(len(block) for block in source) == len(source)
 
 
@@ -429,16 +436,16 @@ READER = """if True:
     import isthmus, numpy, pyarrow.parquet, PIL.Image
     from isthmus.datasets import read
     from isthmus.errors import IsthmusError
-    from isthmus.sources import opened
+    from isthmus.validation import checked_source
 
     def status(entry):
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith(entry))
 
     def streamed(place):
-        return sum(len(block) for block in opened(place))
+        return sum(len(block) for block in checked_source(isthmus.DenseAutoencoder(), place, reset=True))
 
-    isthmus.load, isthmus.DenseAutoencoder, opened(numpy.zeros((2, 2)))
+    isthmus.load, streamed(numpy.zeros((2, 2)))
     limit = (status("VmSize") << 10) + 3 * 2**30
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     found = {}

@@ -93,6 +93,8 @@ def type_name(series: nw.Series[Any]) -> str:
 
 def numbers(series: nw.Series[Any]) -> NDArray:
     """Give a column of numbers or booleans as float64; missing cells are NaN."""
+    if series.implementation.is_pyarrow():
+        return np.asarray(series.to_native().cast("double", safe=False).to_numpy(), dtype=np.float64)
     if series.dtype.is_numeric() or series.dtype == nw.Boolean:
         return np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
     there, values = ~series.is_null().to_numpy(), np.full(len(series), np.nan)
@@ -104,5 +106,20 @@ def values(series: nw.Series[Any]) -> tuple[NDArray, NDArray]:
     """Give the values of a column that are there, as objects, and which are."""
     there = ~series.is_null().to_numpy()
     found = np.empty(int(there.sum()), object)
-    found[:] = series.drop_nulls().to_list()
+    found[:] = (
+        _shared(series.drop_nulls().to_native())
+        if series.implementation.is_pyarrow()
+        else (series.drop_nulls().to_list())
+    )
     return found, there
+
+
+def _shared(column: Any) -> NDArray:
+    """Give the values of an Arrow column as objects; equal ones share their memory, as they do in a file."""
+    parts = [np.empty(0, object)]
+    for chunk in column.chunks:
+        chunk = chunk if hasattr(chunk, "indices") else chunk.dictionary_encode()
+        words = np.empty(len(chunk.dictionary), object)
+        words[:] = chunk.dictionary.to_pylist()
+        parts.append(words[chunk.indices.to_numpy(zero_copy_only=False)])
+    return np.concatenate(parts)
