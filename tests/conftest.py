@@ -16,6 +16,8 @@ import isthmus
 from browser import chromium  # noqa: F401
 from isthmus.parts import Dense, Huber, Point, SquaredError
 
+collect_ignore = ["keras_fixtures.py"]  # a program for environments that have Keras
+
 torch.set_num_threads(1)
 
 SMALL = {"max_epochs": 2, "batch_size": 16, "random_state": 0}

@@ -211,7 +211,7 @@ def test_a_linear_layer_works_on_the_last_axis(shape):
         (Activation("softmax"), lambda x: np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)),
         (Activation("linear"), lambda x: x),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, Activation) else "formula",
 )
 def test_activations(layer, formula):
     rows = 3 * images(3, 2, 4)
