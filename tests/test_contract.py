@@ -396,3 +396,27 @@ def test_an_encoder_is_told_which_cells_are_missing(model, rows, tmp_path):
     model.save(tmp_path / "model")
     np.testing.assert_array_equal(isthmus.load(tmp_path / "model").transform(holes), model.transform(holes))
     assert model.partial_fit(holes).n_iter_ == 6
+
+
+# ---------------------------------------------------------------- mixed tables
+
+
+def test_a_mixed_table_comes_back_from_every_model_of_flat_rows(model, rows, tmp_path):
+    high = rows[:, 0] > rows[:, 0].mean()
+    X = pd.DataFrame({"a": rows[:, 0], "b": rows[:, 5], "high": high, "word": np.where(high, "up", "down")})
+    if "kernel_size" in model.get_params():
+        with pytest.raises(ParameterError, match="'high'"):
+            model.fit(X)
+        return
+    model = trained_by_epochs(model).fit(X)
+    rebuilt = model.reconstruct(X)
+    assert (rebuilt.dtypes == X.dtypes).all()
+    assert model.n_features_in_ == 4
+    assert len(model.get_feature_names_out()) == model.transform(X).shape[1]
+    assert np.isfinite(model.reconstruction_error(X)).all()
+    assert model.score(X) <= 1
+    model.save(tmp_path / "model")
+    pd.testing.assert_frame_equal(isthmus.load(tmp_path / "model").reconstruct(X), rebuilt)
+    if hasattr(model, "sample"):
+        assert list(model.sample(2, random_state=0)) == list(X)
+        assert np.isfinite(model.partial_fit(X).score(X))
