@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from narwhals.exceptions import DuplicateError
 from numpy.typing import NDArray
 
 from isthmus.errors import DataError, require
@@ -19,8 +21,18 @@ _INFERRED = {
 
 
 def is_table(X: Any) -> bool:
-    """Whether an object is a data frame of a library that narwhals knows."""
-    return isinstance(nw.from_native(X, eager_only=True, pass_through=True), nw.DataFrame)
+    """Whether an object is a data frame of a library that narwhals knows.
+
+    Raises
+    ------
+    DataError
+        If two of its columns have one name.
+    """
+    try:
+        return isinstance(nw.from_native(X, eager_only=True, pass_through=True), nw.DataFrame)
+    except DuplicateError as error:
+        twice = [name for name, count in Counter(map(str, X.columns)).items() if count > 1]
+        raise DataError(f"X has several columns named {twice[0]!r}; give each column a name of its own") from error
 
 
 def frame_of(X: Any) -> nw.DataFrame[Any]:

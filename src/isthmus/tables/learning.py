@@ -38,7 +38,7 @@ def learn_columns(
     kinds, names = kinds_of(like), [name_of(like[:, place]) for place in range(like.shape[1])]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise DataError(f"X has more than one column {twice[0]!r}; give each a name of its own")
+        raise DataError(f"X has several columns named {twice[0]!r}; give each column a name of its own")
     found = {name: _Found() for name, kind in zip(names, kinds, strict=True) if kind == CATEGORY}
     for frame in frames:
         for place in range(frame.shape[1]):
