@@ -1,4 +1,4 @@
-"""Rows per second of fit and encode against rows, columns and workers: ``python -m benchmarks.scale [--short]``.
+"""Rows per second of fit and encode against rows, columns and workers: ``python -m benchmarks.scale [--once]``.
 
 One process, two ranks under torchrun and two Ray workers do the same work on the same Parquet files, one after the
 other, in rounds; the medians go into ``docs/scale.md``, with a model of how the cost grows, checked by simulation.
@@ -17,9 +17,9 @@ from statistics import median
 import numpy as np
 
 from benchmarks.machine import machine
+from benchmarks.page import put
 
 PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 ENGINES = ("one process", "two ranks", "two Ray workers")
 HIDDEN, CODE, BATCH, EPOCHS = (64,), 8, 1024, 3
 NETWORK, MEMORY = 1.25e9, 10e9
@@ -28,19 +28,15 @@ Fits = dict[tuple[int, int], dict[str, tuple[float, float, float]]]
 
 def main() -> None:
     """Measure, and write the page's table."""
-    short = "--short" in sys.argv
-    sizes = [(20_000, 20)] if short else [(100_000, 50), (400_000, 50), (100_000, 400)]
-    lines = measured(sizes, rounds=1 if short else 3)
+    lines = measured([(100_000, 50), (400_000, 50), (100_000, 400)], rounds=1 if "--once" in sys.argv else 3)
     print("\n".join(lines))
-    if not short:
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text("\n".join([before.rstrip("\n"), "", BEGIN, *lines, END]) + rest.partition(END)[2])
+    put(PAGE, "measured", "\n".join(lines))
 
 
 def measured(sizes: Sequence[tuple[int, int]], rounds: int) -> list[str]:
     """Give the lines of the table, of the model and of what it says."""
     lines = [
-        f"{machine()}. Dense network, hidden {HIDDEN}, code {CODE}, batches of {BATCH}; medians of {rounds} rounds; a "
+        f"{machine()}. Dense network, hidden {HIDDEN}, code {CODE}, batches of {BATCH}; medians of rounds: {rounds}; a "
         "process or worker has one thread.",
         "",
         "| rows x columns | engine | fit, rows/s | of one process | encode, rows/s | of one process | whole fit |",
@@ -60,7 +56,7 @@ def measured(sizes: Sequence[tuple[int, int]], rounds: int) -> list[str]:
                 for engine, several in runs.items()
             }
             lines += rows_of_table(rows, columns, fits[rows, columns])
-    return [*lines, "", *plan(fits)] if len(fits) > 1 else lines
+    return [*lines, "", *plan(fits)]
 
 
 def rows_of_table(rows: int, columns: int, found: dict[str, tuple[float, float, float]]) -> list[str]:
