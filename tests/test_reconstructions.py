@@ -13,6 +13,7 @@ from isthmus import DenseAutoencoder
 from isthmus.errors import DataError
 from isthmus.parts import AbsoluteError, Bernoulli, ContinuousBernoulli, GaussianLikelihood, Huber, SquaredError
 from isthmus.recipe import reconstruction_of
+from isthmus.records import Facts
 
 SHAPES = [(5, 7), (3, 2, 4), (4, 3, 5, 2)]
 ALL = [SquaredError(), AbsoluteError(), Huber(), Huber(0.3), Bernoulli(), ContinuousBernoulli()]
@@ -287,8 +288,8 @@ def test_minmax_always_lies_within_0_and_1(seed):
     ],
 )
 def test_a_name_means_its_part(name, loss):
-    assert reconstruction_of(name) == loss
+    assert reconstruction_of(DenseAutoencoder(reconstruction=name), Facts((3,), 0.0, 1.0)) == loss
 
 
 def test_a_part_means_itself():
-    assert reconstruction_of(Huber(0.3)) == Huber(0.3)
+    assert reconstruction_of(DenseAutoencoder(reconstruction=Huber(0.3)), Facts((3,), 0.0, 1.0)) == Huber(0.3)
