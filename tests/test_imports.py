@@ -53,6 +53,7 @@ LAYERS = (
     "saving",
     "exporting.*",
     "checkpoints",
+    "learner",
     "estimator",
     "linear",
     "principal",

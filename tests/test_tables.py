@@ -272,7 +272,8 @@ def test_missing_cells_are_left_out_and_filled():
     assert (back["colour"] == people(300)["colour"])[missing].mean() > 0.8
     filled = model.impute(X)
     assert same(filled.mask(X.isna()).astype(X.dtypes), X)
-    assert same(filled.mask(X.notna()).astype(X.dtypes), back.mask(X.notna()).astype(X.dtypes))
+    assert not filled.isna().any(axis=None)
+    assert (filled["colour"] == people(300)["colour"])[missing].mean() > 0.8
 
 
 @pytest.mark.parametrize("name", ["age", "colour", "smoker"])

@@ -17,6 +17,9 @@ from isthmus.module import AutoencoderModule
 from isthmus.rows import batch_of, channels_first, channels_last, predictions_size, tensor_of
 from isthmus.scaling import Scaling
 from isthmus.tables import collapsed, expanded
+from isthmus.tables.schema import NUMBER
+
+_ROUNDS, _SETTLED = 100, 1e-5
 
 
 @dataclass(frozen=True)
@@ -55,16 +58,47 @@ class Codec:
     def filled(self, source: Any) -> Iterator[NDArray]:
         """Yield rows in their own type, missing cells taken from what is rebuilt; of a mixed table their columns."""
         table = self.module.schema.table
+        yield from portioned(self.batches(source if table is None else source.columns()), self._filled)
+
+    def _filled(self, batch: NDArray) -> NDArray:
+        """Fill the missing cells of a batch, row for row until they settle.
+
+        A network that sees which cells are missing has learned to fill them in one pass.
+        """
+        table = self.module.schema.table
+        rows = batch if table is not None else batch.reshape(len(batch), *self.module.schema.row_shape)
+        if rows.dtype.kind != "f" or not (missing := np.isnan(rows)).any():
+            return rows
+        filled, rounds = rows.copy(), 1 if self.module.recipe.missing_indicator else _ROUNDS
+        open_rows = np.flatnonzero(missing.reshape(len(rows), -1).any(axis=1))
+        for _ in range(rounds):
+            gaps, before = missing[open_rows], filled[open_rows]
+            after = np.where(gaps, self._given_back(before).astype(rows.dtype), before)
+            filled[open_rows] = after
+            open_rows = open_rows[self._moved(before, after)]
+            if not len(open_rows):
+                break
+        return filled
+
+    def _given_back(self, rows: NDArray) -> NDArray:
+        table = self.module.schema.table
         if table is None:
-            for rows, rebuilt in self.rebuilt(source):
-                yield np.where(np.isnan(rows), rebuilt.astype(rows.dtype), rows) if rows.dtype.kind == "f" else rows
-            return
+            return self._decode(self._encode(rows))
+        return collapsed(self._decode(self._encode(expanded(rows, table))), table)
 
-        def filled(columns: NDArray) -> NDArray:
-            rebuilt = self._decode(self._encode(expanded(columns, table)))
-            return np.where(np.isnan(columns), collapsed(rebuilt, table), columns)
+    def _moved(self, before: NDArray, after: NDArray) -> NDArray:
+        """Tell which rows a round changed by more than a trifle; a cell that was missing before it always counts."""
+        flat = np.abs(after - before).reshape(len(before), -1)
+        return ~(flat <= _SETTLED * self._units(flat.shape[1])).all(axis=1)
 
-        yield from portioned(self.batches(source.columns()), filled)
+    def _units(self, columns: int) -> NDArray:
+        """Give what one unit of each column is: its scale; of mixed tables that of the numbers, 1 for a category."""
+        scale, table = self.scaling.scale.numpy(), self.module.schema.table
+        if table is None:
+            return scale
+        units = np.ones(columns)
+        units[table.of_kind(NUMBER)] = scale[: table.numbers]
+        return units
 
     def batches(self, source: Iterable[NDArray]) -> Iterator[NDArray]:
         """Yield rows as many at a time as go through the network at once."""
