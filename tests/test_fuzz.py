@@ -25,10 +25,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 import isthmus
-from isthmus.checkpoints import checksum
 from isthmus.datasets import read
 from isthmus.errors import CheckpointWarning, IsthmusError
 from isthmus.provenance import described
+from isthmus.tensorfiles import checksum
 from isthmus.validation import checked_source
 
 ROWS = np.random.default_rng(0).random((12, 5), np.float32)
@@ -238,11 +238,12 @@ def within_json(content, chance, others):
 
 
 def with_checksum(content):
-    """Make the checksum of a checkpoint right, so that what is behind it is tested too."""
+    """Make the checksum of a model or checkpoint right, so that what is behind it is tested too."""
     size = int.from_bytes(content[:8], "little")
     outer = json.loads(content[8 : 8 + size])
-    if "checksum" in outer.get("__metadata__", {}):
-        outer["__metadata__"]["checksum"] = checksum(outer["__metadata__"]["checkpoint"], load(content))
+    key = next((key for key in ("checkpoint", "isthmus") if key in outer.get("__metadata__", {})), None)
+    if key is not None:
+        outer["__metadata__"]["checksum"] = checksum(outer["__metadata__"][key], load(content))
     head = json.dumps(outer).encode()
     return len(head).to_bytes(8, "little") + head + content[8 + size :]
 

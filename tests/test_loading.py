@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 import isthmus
 from conftest import VARIANTS, name_of
 from isthmus.errors import ModelFileError
+from isthmus.tensorfiles import write_tensors
 
 INF = float("inf")
 EASY = settings(deadline=None, max_examples=200)
@@ -37,7 +38,7 @@ def edited(path, change):
 
 def written(path, header, tensors):
     target = path.with_name(f"{path.stem}.edited")
-    save_file(tensors, target, metadata={"isthmus": json.dumps(header)})
+    write_tensors(target, "isthmus", header, tensors)
     return target
 
 

@@ -130,7 +130,7 @@ def test_a_write_that_fails_leaves_everything_as_it_was(fitted, tmp_path, monkey
         raise failure
 
     (tmp_path / "old").write_text("precious")
-    monkeypatch.setattr("isthmus.persistence.save_file", fail)
+    monkeypatch.setattr("isthmus.tensorfiles.save_file", fail)
     for name in ("old", "new"):
         with pytest.raises(type(failure)):
             fitted.save(tmp_path / name, overwrite=True)

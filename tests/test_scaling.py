@@ -69,6 +69,11 @@ def test_floats_within_0_and_1_stay_as_they_are(shape, dtype):
     np.testing.assert_array_equal(scaled(X), X.astype(np.float32))
 
 
+def test_tiny_numbers_are_standardised():
+    X = 1e-30 * np.random.RandomState(0).rand(20, 3)
+    np.testing.assert_allclose(scaled(X), StandardScaler().fit_transform(X), rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_truth_values_stay_as_they_are(shape):
     X = np.random.RandomState(0).rand(*shape) > 0.5

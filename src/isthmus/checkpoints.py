@@ -6,7 +6,6 @@ epoch, history, best weights. A run that is killed and resumed ends with the sam
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 import warnings
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
@@ -26,14 +24,16 @@ from isthmus.callbacks import BestWeights, Watcher
 from isthmus.errors import CheckpointWarning, DataError, IsthmusError, ModelFileError, ParameterError
 from isthmus.files import OutputExistsError, replaced
 from isthmus.hyperparameters import Training
-from isthmus.persistence import encoded, record, save
+from isthmus.persistence import encoded, record
 from isthmus.ranks import ranks
 from isthmus.records import Best, Epoch
 from isthmus.sources.protocol import fingerprint
 from isthmus.state import Totals
+from isthmus.tensorfiles import read_tensors, write_tensors
 from isthmus.training import Trainer
 
 _KEPT = 2
+_KEY = "checkpoint"
 _FREE = ("checkpoint", "checkpoint_minutes", "device", "resume", "retries", "verbose")
 State = tuple[dict[str, Any], dict[str, Tensor]]
 
@@ -179,10 +179,8 @@ class Checkpoints(Watcher):
             "best_epoch": best.epoch,
         }
         steps = len(state.history) * trainer.steps + state.step
-        plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         with replaced(self._folder / f"step-{steps:010d}.safetensors", overwrite=True) as temporary:
-            text = json.dumps(header)
-            save(plain, temporary, {"checkpoint": text, "checksum": checksum(text, plain)})
+            write_tensors(temporary, _KEY, header, tensors)
         for old in self._files()[:-_KEPT]:
             old.unlink()
 
@@ -218,24 +216,9 @@ class Checkpoints(Watcher):
 
 def _read(file: Path) -> State:
     try:
-        with safetensors.safe_open(file, framework="pt") as opened:
-            metadata = opened.metadata() or {}
-            text = metadata["checkpoint"]
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        if metadata["checksum"] != checksum(text, tensors):
-            raise ModelFileError("its checksum is that of other contents")
-        return dict(json.loads(text)), tensors
-    except (safetensors.SafetensorError, OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        return read_tensors(file, _KEY)
+    except ModelFileError as error:
         raise ModelFileError(f"the checkpoint {file} is damaged ({error})") from error
-
-
-def checksum(text: str, tensors: dict[str, Tensor]) -> str:
-    """Give the checksum of a checkpoint, BLAKE2b: a bit that flipped on the disk would not be seen in the weights."""
-    state = hashlib.blake2b(text.encode(), digest_size=16)
-    for name in sorted(tensors):
-        state.update(name.encode())
-        state.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
-    return state.hexdigest()
 
 
 @contextmanager

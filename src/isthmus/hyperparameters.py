@@ -67,7 +67,8 @@ class Training:
         "auto",
         OneOf(SCALINGS),
         "Scaling learned on the training rows, undone by inverse_transform. auto: integer images by their "
-        "type's maximum, floats within [0, 1] as they are, else standardised (images as a whole, tables by column).",
+        "type's maximum, floats within [0, 1] that reach .001 as they are, else standardised (images as a whole, "
+        "tables by column).",
     )
     handle_unknown: str = param(
         "error",

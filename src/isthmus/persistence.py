@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -11,15 +10,14 @@ from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 import numpy as np
-import safetensors
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from isthmus import __version__, parts
 from isthmus.errors import IsthmusError, ModelFileError
 from isthmus.files import replaced
 from isthmus.params import parameters_of
+from isthmus.tensorfiles import read_tensors, write_tensors
 
 T = TypeVar("T")
 FORMAT = 1
@@ -58,17 +56,8 @@ def write(saved: Saved, path: Path, *, overwrite: bool) -> None:
         "parameters": {name: encoded(value) for name, value in saved.parameters.items()},
         "fitted": saved.fitted,
     }
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in saved.tensors.items()}
     with replaced(path, overwrite=overwrite) as temporary:
-        save(tensors, temporary, {_KEY: json.dumps(header)})
-
-
-def save(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
-    """Write tensors; what the disk refuses is an `OSError`."""
-    try:
-        save_file(tensors, path, metadata=metadata)
-    except safetensors.SafetensorError as error:
-        raise OSError(f"{path.parent}: a file cannot be written there ({error})") from error
+        write_tensors(temporary, _KEY, header, saved.tensors)
 
 
 def read(path: Path, classes: Mapping[str, type]) -> Saved:
@@ -89,17 +78,13 @@ def read(path: Path, classes: Mapping[str, type]) -> Saved:
     if not path.is_file():
         raise ModelFileError(f"{path}: there is no such file")
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            header = _header(path, file.metadata())
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
-        raise ModelFileError(f"{path}: damaged, or no model file ({error})") from error
-    try:
+        header, tensors = read_tensors(path, _KEY)
+        _check_format(header)
         parameters = {name: _decoded(value, classes) for name, value in header["parameters"].items()}
         return Saved(str(header["class"]), parameters, dict(header["fitted"]), tensors)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
-        if isinstance(error, ModelFileError):
-            raise ModelFileError(f"{path}: {error}") from error
         raise ModelFileError(f"{path}: its header is damaged ({type(error).__name__}: {error})") from error
 
 
@@ -149,19 +134,12 @@ _LEGAL: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def _header(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
-    if not metadata or _KEY not in metadata:
-        raise ModelFileError(f"{path}: a safetensors file, but not one that isthmus wrote")
-    try:
-        header = json.loads(metadata[_KEY])
-        version = int(header["format"])
-    except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
-        raise ModelFileError(f"{path}: its header is damaged ({type(error).__name__}: {error})") from error
+def _check_format(header: dict[str, Any]) -> None:
+    version = int(header["format"])
     if not 1 <= version <= FORMAT:
         raise ModelFileError(
-            f"{path}: format {version} is newer than the {FORMAT} that isthmus {__version__} reads; upgrade isthmus"
+            f"format {version} is newer than the {FORMAT} that isthmus {__version__} reads; upgrade isthmus"
         )
-    return dict(header)
 
 
 def encoded(value: Any) -> Any:
