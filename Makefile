@@ -32,6 +32,8 @@ bench: .venv/installed  ## measure what README and docs state
 	$(BIN)/python -m benchmarks.linear
 	$(BIN)/python -m benchmarks.quality
 	$(BIN)/python -m benchmarks.imputation
+	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.growth
 
 screenshots: .venv/installed  ## the pictures of pages in docs; wants chromium
 	$(BIN)/python -m benchmarks.screenshots

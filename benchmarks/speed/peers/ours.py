@@ -1,0 +1,82 @@
+"""Isthmus, with the engine that it chooses itself or the one that is named."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import isthmus
+from benchmarks.speed.measure import EPOCHS, Watch
+from benchmarks.speed.works import Work
+
+
+class Listener:
+    """Hands the epochs of a fit on to a watch, as scikit-learn's callback interface tells of them."""
+
+    def __init__(self, peer: "Peer", watch: Watch) -> None:
+        self._peer, self._watch = peer, watch
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Nothing to do before a fit."""
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Nothing to do after a fit."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Start the clock of an epoch."""
+        if context.task_name == "epoch":
+            self._watch.began()
+
+    def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> bool:
+        """Stop it; the fitted copy can rebuild rows already."""
+        self._peer.model = fitted_estimator
+        return context.task_name == "epoch" and self._watch.ended()
+
+
+class Peer:
+    """An estimator with its defaults but for the network and the batch size."""
+
+    engine: str | None = None
+
+    def __init__(self, work: Work, batch_size: int) -> None:
+        settings: dict[str, Any] = {"batch_size": batch_size, "max_epochs": EPOCHS, "validation_fraction": 0.0}
+        if self.engine is not None:
+            settings["engine"] = self.engine
+        *hidden, code = work.widths
+        if work.kind == "convolutional":
+            self.model: Any = isthmus.ConvolutionalAutoencoder(channels=work.widths, random_state=0, **settings)
+        elif work.kind == "variational":
+            settings |= {"hidden": tuple(hidden), "reconstruction": "squared"}
+            self.model = isthmus.VariationalAutoencoder(code, random_state=0, **settings)
+        else:
+            self.model = isthmus.DenseAutoencoder(code, hidden=tuple(hidden), random_state=0, **settings)
+        self._estimator = self.model
+
+    @staticmethod
+    def versions() -> str:
+        """Name what is measured."""
+        return f"isthmus {isthmus.__version__}, torch {torch.__version__}"
+
+    @staticmethod
+    def rows(folder: Path, name: str) -> NDArray:
+        """Give images as bytes: they are scaled batch by batch."""
+        return np.load(folder / name)
+
+    def train(self, X: NDArray, watch: Watch) -> None:
+        """Fit from the start."""
+        self.model = self._estimator.set_callbacks(Listener(self, watch)).fit(X)
+
+    def encode(self, X: NDArray) -> NDArray:
+        """Give codes."""
+        return self.model.transform(X)
+
+    def rebuild(self, X: NDArray) -> NDArray:
+        """Give rows in [0, 1]."""
+        return self.model.reconstruct(X).reshape(len(X), -1) / 255
+
+
+def peer(engine: str) -> type[Peer]:
+    """Give the class for an engine; the default one needs no name."""
+    return type("Peer", (Peer,), {"engine": engine or None})
