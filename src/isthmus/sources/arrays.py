@@ -15,6 +15,7 @@ from isthmus.sources.protocol import BLOCK_BYTES, PIECE_BYTES, RESIDENT_BYTES, P
 
 _SPARSE_BLOCK_BYTES = 2**22
 _CHECKED = 4096
+_MAPPED_AROUND = 2**16
 
 
 class ArrayRows:
@@ -125,13 +126,16 @@ class SlicedRows:
             yield block
 
     def _advise(self, advice: str, piece: int) -> None:
-        """Tell the system what comes next, and what need not stay: mapped pages count as memory of the process."""
+        """Tell the system what comes next, and what need not stay: mapped pages count as memory of the process.
+
+        Linux maps neighbours along with a page that is read, 64 kB that begin and end at their multiples.
+        """
         if self._map is None or not hasattr(mmap, advice):
             return
         memory, address = self._map
         start = int(piece) * self._size
         low, high = (bound - address for bound in byte_bounds(self.array[start : start + self._size]))
-        low -= low % mmap.PAGESIZE
+        low, high = low - low % _MAPPED_AROUND, high + -high % _MAPPED_AROUND
         memory.madvise(getattr(mmap, advice), low, min(high, len(memory)) - low)
 
 
