@@ -432,6 +432,26 @@ def test_the_keyboard_does_what_the_pointer_does(chromium, url):
         assert nameless == []
 
 
+def test_two_fingers_zoom_and_move_the_map(chromium, url):
+    with shown(chromium, url, width=390, has_touch=True) as seen:
+        x, y = middle(seen, "#map")
+        zoom = seen.page.evaluate("explorer.map.view.zoom")
+        there = "([x, y]) => explorer.map.toMap(explorer.map.at({ clientX: x, clientY: y }))"
+        before = seen.page.evaluate(there, [x, y])
+        assert changes(seen, "#map", lambda: pinch(seen, (x, y), 40, 120))
+        assert seen.page.evaluate("explorer.map.view.zoom") == pytest.approx(3 * zoom, rel=0.05)
+        np.testing.assert_allclose(seen.page.evaluate(there, [x, y]), before, atol=3 / zoom)
+
+
+def pinch(seen, centre, begin, end):
+    """Put two fingers down beside a place, and move them apart, as a touch screen tells it."""
+    session = seen.page.context.new_cdp_session(seen.page)
+    for kind, span in (("touchStart", begin), *(("touchMove", span) for span in range(begin, end + 1, 4))):
+        fingers = [{"x": centre[0] + side * span / 2, "y": centre[1], "id": side + 1} for side in (-1, 1)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone(chromium, url, table_url, scheme):
     for address in (url, table_url):
