@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+import tempfile
 import venv
 
 import numpy as np
@@ -19,6 +20,7 @@ from isthmus.parts import Dense, Huber, Point, SquaredError
 collect_ignore = ["keras_fixtures.py"]  # a program for environments that have Keras
 
 torch.set_num_threads(1)
+os.environ["ISTHMUS_CACHE"] = tempfile.mkdtemp(prefix="isthmus-tests-")
 
 SMALL = {"max_epochs": 2, "batch_size": 16, "random_state": 0}
 
@@ -42,6 +44,7 @@ NO_ACTIVATION = ("swish", "", 3)
 
 ILLEGAL = {
     "activation": (*NO_ACTIVATION, None),
+    "backend": ("numba", "", None, 1),
     "batch_size": (*NO_COUNT, None),
     "beta": NO_FACTOR,
     "bottleneck": ("point", Dense(), Point),

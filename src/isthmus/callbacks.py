@@ -16,6 +16,9 @@ class Callback(Protocol):
     def begin(self, trainer: Trainer) -> None:
         """Called once before the first epoch."""
 
+    def noted(self, trainer: Trainer, text: str) -> None:
+        """Called when something is done that takes long."""
+
     def epoch_began(self, trainer: Trainer) -> None:
         """Called before each epoch."""
 
@@ -33,6 +36,9 @@ class Watcher:
     """A callback that does nothing; others override what they need."""
 
     def begin(self, trainer: Trainer) -> None:
+        """Do nothing."""
+
+    def noted(self, trainer: Trainer, text: str) -> None:
         """Do nothing."""
 
     def epoch_began(self, trainer: Trainer) -> None:
@@ -113,6 +119,10 @@ class Progress(Watcher):
             losses="",
             speed="",
         )
+
+    def noted(self, trainer: Trainer, text: str) -> None:
+        """Show the text above the bar."""
+        self._bar.console.print(text)
 
     def batch_ended(self, trainer: Trainer, rows: int) -> None:
         """Move the bar."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,6 +22,16 @@ from isthmus.tables.schema import NUMBER
 _ROUNDS, _SETTLED = 100, 1e-5
 
 
+class Passes(Protocol):
+    """A way through a network; the module itself is one."""
+
+    def encode(self, rows: Tensor, present: Tensor | None = None) -> Tensor:
+        """Give the codes of scaled rows, of which cells may be missing."""
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Give the scaled rows that codes stand for."""
+
+
 @dataclass(frozen=True)
 class Codec:
     """Encodes rows and decodes codes, in the user's shape and units; nothing is drawn.
@@ -36,12 +46,15 @@ class Codec:
         Where the arithmetic runs.
     code_scaling : Scaling or None
         Scaling of codes that are columns of the rows; None for codes without units.
+    passes : Passes or None
+        A faster way through the network than the module's own.
     """
 
     module: AutoencoderModule
     scaling: Scaling
     device: torch.device
     code_scaling: Scaling | None = None
+    passes: Passes | None = None
 
     def encoded(self, source: Iterable[NDArray]) -> Iterator[NDArray]:
         """Yield the codes of rows, float32 of shape (n, numbers in a code), batch by batch."""
@@ -112,22 +125,23 @@ class Codec:
 
     @torch.inference_mode()
     def _encode(self, batch: NDArray) -> NDArray:
-        return self.codes_of(tensor_of(batch).to(self.device), gaps=batch.dtype.kind == "f").cpu().numpy()
+        rows = tensor_of(batch).to(self.device)
+        return self.codes_of(rows, gaps=batch.dtype.kind == "f", through=self.passes).cpu().numpy()
 
     @torch.inference_mode()
     def _decode(self, batch: NDArray) -> NDArray:
-        return self.rows_of(tensor_of(batch).to(self.device)).cpu().numpy()
+        return self.rows_of(tensor_of(batch).to(self.device), through=self.passes).cpu().numpy()
 
-    def codes_of(self, rows: Tensor, *, gaps: bool = False) -> Tensor:
+    def codes_of(self, rows: Tensor, *, gaps: bool = False, through: Passes | None = None) -> Tensor:
         """Give the codes of a batch of rows, as tensors; it can be traced."""
         batch = batch_of(rows, self.module.schema, self.scaling, gaps=gaps)
-        codes = self.module.encode(batch.rows, batch.present)
+        codes = (through or self.module).encode(batch.rows, batch.present)
         flat = channels_last(codes, (math.prod(self.module.code_shape),))
         return flat if self.code_scaling is None else self.code_scaling.undo(flat)
 
-    def rows_of(self, codes: Tensor) -> Tensor:
+    def rows_of(self, codes: Tensor, *, through: Passes | None = None) -> Tensor:
         """Give the rows that a batch of codes stands for, as tensors; it can be traced."""
         codes = codes if self.code_scaling is None else self.code_scaling.apply(codes)
-        rows = self.module.decode(channels_first(codes, self.module.code_shape))
+        rows = (through or self.module).decode(channels_first(codes, self.module.code_shape))
         flat = self.scaling.undo(channels_last(rows, (math.prod(self.module.schema.layout),)))
         return flat.reshape(flat.shape[0], *self.module.schema.row_shape)

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus import metrics
 from isthmus.codec import Codec
 from isthmus.devices import device_of
+from isthmus.engines import passes_for
 from isthmus.exporting import BATCH_SIZES, Description, Exported, export
 from isthmus.learner import Learner
 from isthmus.memory import collected
@@ -258,7 +259,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Learner
         device = device_of(self.device)
         if any(weight.device.type != device.type for weight in self._weights()):
             self.module_.to(device)  # only then: other threads may be using the model
-        return Codec(self.module_, self.scaling_, device)
+        passes = passes_for(self.module_, self.backend)
+        return Codec(self.module_, self.scaling_, device, passes=passes)
 
     @property
     def encoder_(self) -> Any:

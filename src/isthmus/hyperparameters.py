@@ -20,6 +20,7 @@ OPTIMIZERS = ("adam", "adamw", "sgd", "adadelta", "rmsprop")
 SCHEDULES = ("constant", "linear", "cosine")
 RECONSTRUCTIONS = ("squared", "bernoulli", "continuous_bernoulli", "gaussian", "absolute", "huber")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+BACKENDS = ("auto", "fused", "torch")
 SCALINGS = ("auto", "none", "minmax", "standard")
 
 _POSITIVE = Number(0, open=True)
@@ -83,6 +84,12 @@ class Training:
         none="as many as there are values, at most 10,000",
     )
     device: str = param("auto", OneOf(DEVICES), "Where the arithmetic runs.")
+    backend: str = param(
+        "auto",
+        OneOf(BACKENDS),
+        "Whether code is compiled for the network (extra fast, on a CPU): auto where the run is long enough to pay for "
+        "it and the code is faster, fused always, torch never. history_ says which it was, and why.",
+    )
     random_state: int | NumpyRandomState | None = param(
         None,
         RandomState(),

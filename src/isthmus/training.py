@@ -19,7 +19,7 @@ from torch import Tensor, nn, optim
 from isthmus.allocator import kept_memory
 from isthmus.callbacks import Callback
 from isthmus.divergence import LossWatch, diverged, overflowed, seen_in
-from isthmus.engines import Engine, accumulated, engine_for
+from isthmus.engines import Engine, Measuring, Work, accumulated, engine_for
 from isthmus.errors import DivergedError
 from isthmus.hyperparameters import Training
 from isthmus.module import AutoencoderModule
@@ -113,7 +113,8 @@ class Trainer:
     def engine(self) -> Engine:
         """What takes gradients; the exact solvers never ask for it."""
         if self.state.engine is None:
-            self.state.engine = engine_for(self.module)
+            work = Work(self.epochs * self.n_training, self.settings.batch_size, self.rows.plain, self.ranks.count == 1)
+            self.state.engine = engine_for(self.module, self.settings.backend, work, self._note)
         return self.state.engine
 
     @property
@@ -124,6 +125,10 @@ class Trainer:
             for group in self.state.optimizer.param_groups:
                 group["initial_lr"] *= _SLOWER**self.state.retried
         return self.state.optimizer
+
+    def _note(self, text: str) -> None:
+        for callback in self.callbacks:
+            callback.noted(self, text)
 
     def run(self) -> None:
         """Train until the epochs are over, a callback stops, the user interrupts, or training diverges.
@@ -300,6 +305,8 @@ class Trainer:
         return found
 
     def _losses(self, batch: Batch, inputs: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
+        if isinstance(self.engine, Measuring):
+            return self.engine.measure(batch, inputs)
         return self.module.losses(batch, inputs, 1.0, generator, training=False)
 
 

@@ -3,6 +3,7 @@
 from isthmus.engines.accumulation import accumulated
 from isthmus.engines.autograd import Autograd
 from isthmus.engines.choice import engine_for
-from isthmus.engines.engine import Engine
+from isthmus.engines.engine import Engine, Measuring
+from isthmus.engines.fused import Work, passes_for
 
-__all__ = ["Autograd", "Engine", "accumulated", "engine_for"]
+__all__ = ["Autograd", "Engine", "Measuring", "Work", "accumulated", "engine_for", "passes_for"]

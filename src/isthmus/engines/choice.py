@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from isthmus.engines.autograd import Autograd
 from isthmus.engines.chain import Chain, why_not
 from isthmus.engines.engine import Engine
+from isthmus.engines.fused import Work, convolves, fused_for
+from isthmus.errors import ParameterError
 from isthmus.module import AutoencoderModule
 
+_NOTHING = Work()
 
-def engine_for(module: AutoencoderModule) -> Engine:
+
+def engine_for(
+    module: AutoencoderModule,
+    backend: str = "auto",
+    work: Work = _NOTHING,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Engine:
     """Choose the fastest engine that covers a module; its name tells which, and why.
 
     Parameters
     ----------
     module : AutoencoderModule
         What is trained; an engine may move its parameters into one block of memory.
+    backend : {"auto", "fused", "torch"}, default="auto"
+        Whether code may, must or must not be compiled for the network.
+    work : Work
+        What the run has before it: to compile has to pay.
+    tell : callable
+        Hears what takes long.
+
+    Raises
+    ------
+    ParameterError
+        If code must be compiled and cannot be.
     """
+    if backend == "fused":
+        engine = fused_for(module, work, tell, forced=True)
+        if isinstance(engine, str):
+            raise ParameterError(f'backend="fused" cannot be had ({engine}); take backend="auto"')
+        return engine
     reason = why_not(module)
-    return Autograd(module, reason) if reason else Chain(module)
+    if not reason:
+        return Chain(module)
+    if backend == "auto" and convolves(module):
+        engine = fused_for(module, work, tell, forced=False)
+        if not isinstance(engine, str):
+            return engine
+        reason = engine
+    return Autograd(module, reason)

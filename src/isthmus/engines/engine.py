@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Generator, Tensor, nn
 
@@ -44,3 +44,19 @@ class Engine(Protocol):
 
     def release(self) -> None:
         """Give back memory that is kept between steps."""
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """What an engine offers that runs networks forward faster than the module does."""
+
+    def measure(self, batch: Batch, inputs: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Give the named losses of a batch and its sum of squared errors, without gradients.
+
+        Parameters
+        ----------
+        batch : Batch
+            Scaled rows, channels first; cells may be missing.
+        inputs : Tensor of shape (n, ...)
+            What the encoder gets to see of them.
+        """

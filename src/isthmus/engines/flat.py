@@ -24,7 +24,7 @@ def flattened(parameters: Sequence[nn.Parameter]) -> tuple[nn.Parameter, list[Te
     gradients : list of Tensor
         Views of that ``grad``, one for each parameter.
     """
-    vector = nn.Parameter(torch.cat([_in_memory_order(parameter.data) for parameter in parameters]))
+    vector = nn.Parameter(torch.cat([in_memory_order(parameter.data) for parameter in parameters]))
     vector.grad = torch.zeros_like(vector)
     gradients, start = [], 0
     for parameter in parameters:
@@ -36,6 +36,6 @@ def flattened(parameters: Sequence[nn.Parameter]) -> tuple[nn.Parameter, list[Te
     return vector, gradients
 
 
-def _in_memory_order(values: Tensor) -> Tensor:
+def in_memory_order(values: Tensor) -> Tensor:
     """View a dense tensor as the vector that lies in memory."""
     return values.as_strided((values.numel(),), (1,))

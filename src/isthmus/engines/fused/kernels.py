@@ -1,0 +1,277 @@
+"""What the emitted code is made of: loops over planes, in plain Python that numba compiles.
+
+A plane is a feature map of one channel in a flat array, its lines `stride` numbers apart, so that the gap between two
+lines is the zero padding of both. ``start`` is where the first line of the first plane begins, ``step`` the distance of
+planes, ``run`` the numbers from the first to the last of a plane. A loop over a run sees the gaps too; whoever fills
+them with anything but zeros calls `clear`.
+
+Only their text is used: they are copied into a file, where they are compiled. Unsigned indices (``U``) spare numba the
+question whether an index is negative, which would keep loops from being vectorised; an unsigned and a plain integer
+must not be added.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float32]
+Places = NDArray[np.int32]
+
+U, F = np.uint64, np.float32
+ONE = np.uint64(1)
+
+
+def load(
+    row: Numbers, by_channel: int, by_line: int, by_column: int,
+    x: Numbers, start: int, step: int, stride: int, channels: int, height: int, width: int,
+) -> None:  # fmt: skip
+    """Copy a row, whatever the order of its numbers, into planes."""
+    for c in range(channels):
+        for i in range(height):
+            line = x[start + c * step + i * stride :]
+            first = c * by_channel + i * by_line
+            for j in range(width):
+                line[j] = row[first + j * by_column]
+
+
+def store(
+    row: Numbers, by_channel: int, by_line: int, by_column: int,
+    x: Numbers, start: int, step: int, stride: int, channels: int, height: int, width: int,
+) -> None:  # fmt: skip
+    """Copy planes into a row."""
+    for c in range(channels):
+        for i in range(height):
+            line = x[start + c * step + i * stride :]
+            first = c * by_channel + i * by_line
+            for j in range(width):
+                row[first + j * by_column] = line[j]
+
+
+def fill(y: Numbers, start: int, step: int, channels: int, run: int, values: Numbers, first: int, every: int) -> None:
+    """Set each plane to a number; `every` planes share one."""
+    for c in range(channels):
+        plane, value = y[start + c * step :], values[first + c // every]
+        for p in range(run):
+            plane[p] = value
+
+
+def zero(y: Numbers, start: int, step: int, channels: int, run: int) -> None:
+    """Set planes to zero."""
+    for c in range(channels):
+        plane = y[start + c * step :]
+        for p in range(run):
+            plane[p] = F(0)
+
+
+def clear(y: Numbers, start: int, step: int, stride: int, channels: int, height: int, width: int) -> None:
+    """Set the gaps between lines to zero."""
+    for c in range(channels):
+        for i in range(height):
+            gap = y[start + c * step + i * stride + width :]
+            for j in range(stride - width):
+                gap[j] = F(0)
+
+
+def add_sums(
+    g: Numbers, start: int, step: int, channels: int, run: int, total: Numbers, first: int, every: int
+) -> None:
+    """Add the sum of each plane to a total; `every` planes share one."""
+    for c in range(channels):
+        plane, value = g[start + c * step :], F(0)
+        for p in range(run):
+            value += plane[p]
+        total[first + c // every] += value
+
+
+def copy(x: Numbers, x_start: int, y: Numbers, y_start: int, count: int) -> None:
+    """Copy numbers."""
+    for p in range(count):
+        y[y_start + p] = x[x_start + p]
+
+
+def add(x: Numbers, x_start: int, y: Numbers, y_start: int, count: int) -> None:
+    """Add numbers to others."""
+    source, target = x[x_start:], y[y_start:]
+    for p in range(count):
+        target[p] += source[p]
+
+
+def max_pool(
+    x: Numbers, x_start: int, x_step: int, x_stride: int, height: int, width: int,
+    y: Numbers, y_start: int, y_step: int, y_stride: int, lines: int, columns: int,
+    which: Places, channels: int,
+) -> None:  # fmt: skip
+    """Take the largest of two by two numbers, and note which it was; an odd edge has fewer."""
+    whole = U(width // 2)
+    for c in range(channels):
+        for i in range(lines):
+            upper = x[x_start + c * x_step + 2 * i * x_stride :]
+            lower = upper[x_stride:] if 2 * i + 1 < height else upper
+            out, note = y[y_start + c * y_step + i * y_stride :], which[(c * lines + i) * columns :]
+            for j in range(whole):
+                best, place = upper[j + j], np.int32(0)
+                if upper[j + j + ONE] > best:
+                    best, place = upper[j + j + ONE], np.int32(1)
+                if lower[j + j] > best:
+                    best, place = lower[j + j], np.int32(2)
+                if lower[j + j + ONE] > best:
+                    best, place = lower[j + j + ONE], np.int32(3)
+                out[j], note[j] = best, place
+            if columns > width // 2:
+                last, edge = width - 1, columns - 1
+                out[edge], note[edge] = upper[last], np.int32(0)
+                if lower[last] > upper[last]:
+                    out[edge], note[edge] = lower[last], np.int32(2)
+
+
+def max_pool_back(
+    g_x: Numbers, x_start: int, x_step: int, x_stride: int, height: int, width: int,
+    g_y: Numbers, y_start: int, y_step: int, y_stride: int, lines: int, columns: int,
+    which: Places, channels: int,
+) -> None:  # fmt: skip
+    """Give the gradient to the number that was the largest, and zero to the others."""
+    whole = U(width // 2)
+    for c in range(channels):
+        for i in range(lines):
+            g, note = g_y[y_start + c * y_step + i * y_stride :], which[(c * lines + i) * columns :]
+            for k in range(min(2, height - 2 * i)):
+                line = g_x[x_start + c * x_step + (2 * i + k) * x_stride :]
+                left, right = np.int32(2 * k), np.int32(2 * k + 1)
+                for j in range(whole):
+                    value, place = g[j], note[j]
+                    line[j + j] = value if place == left else F(0)
+                    line[j + j + ONE] = value if place == right else F(0)
+                if columns > width // 2:
+                    line[width - 1] = g[columns - 1] if note[columns - 1] == left else F(0)
+
+
+def average_pool(
+    x: Numbers, x_start: int, x_step: int, x_stride: int, height: int, width: int,
+    y: Numbers, y_start: int, y_step: int, y_stride: int, lines: int, columns: int,
+    channels: int,
+) -> None:  # fmt: skip
+    """Take the mean of two by two numbers; an odd edge has fewer."""
+    whole = U(width // 2)
+    for c in range(channels):
+        for i in range(lines):
+            upper = x[x_start + c * x_step + 2 * i * x_stride :]
+            lower = upper[x_stride:] if 2 * i + 1 < height else upper
+            out = y[y_start + c * y_step + i * y_stride :]
+            for j in range(whole):
+                out[j] = F(0.25) * (upper[j + j] + upper[j + j + ONE] + lower[j + j] + lower[j + j + ONE])
+            if columns > width // 2:
+                out[columns - 1] = F(0.5) * (upper[width - 1] + lower[width - 1])
+
+
+def average_pool_back(
+    g_x: Numbers, x_start: int, x_step: int, x_stride: int, height: int, width: int,
+    g_y: Numbers, y_start: int, y_step: int, y_stride: int, lines: int, columns: int,
+    channels: int,
+) -> None:  # fmt: skip
+    """Share the gradient out among the numbers of a mean."""
+    whole = U(width // 2)
+    for c in range(channels):
+        for i in range(lines):
+            deep = 2 if 2 * i + 1 < height else 1
+            g, share = g_y[y_start + c * y_step + i * y_stride :], F(0.5) / F(deep)
+            for k in range(deep):
+                line = g_x[x_start + c * x_step + (2 * i + k) * x_stride :]
+                for j in range(whole):
+                    line[j + j] = share * g[j]
+                    line[j + j + ONE] = share * g[j]
+                if columns > width // 2:
+                    line[width - 1] = g[columns - 1] / F(deep)
+
+
+def repeat(
+    x: Numbers, x_start: int, x_step: int, x_stride: int,
+    y: Numbers, y_start: int, y_step: int, y_stride: int,
+    channels: int, height: int, width: int, down: int, across: int,
+) -> None:  # fmt: skip
+    """Up-sample: repeat lines and columns; height and width are those of the large planes."""
+    for c in range(channels):
+        for i in range(height):
+            line = x[x_start + c * x_step + i // down * x_stride :]
+            out = y[y_start + c * y_step + i * y_stride :]
+            for j in range(width):
+                out[j] = line[j // across]
+
+
+def repeat_back(
+    g_x: Numbers, x_start: int, x_step: int, x_stride: int,
+    g_y: Numbers, y_start: int, y_step: int, y_stride: int,
+    channels: int, height: int, width: int, down: int, across: int,
+) -> None:  # fmt: skip
+    """Add the gradients of the copies to that of the number."""
+    for c in range(channels):
+        for i in range(height):
+            line = g_x[x_start + c * x_step + i // down * x_stride :]
+            g = g_y[y_start + c * y_step + i * y_stride :]
+            for j in range(width):
+                line[j // across] += g[j]
+
+
+def interleave(
+    x: Numbers, x_start: int, x_step: int, x_stride: int,
+    y: Numbers, y_start: int, y_step: int, y_stride: int,
+    channels: int, height: int, width: int, down: int, across: int,
+) -> None:  # fmt: skip
+    """Make large planes of small ones, `down` times `across` for each; height and width are those of the small."""
+    for c in range(channels):
+        for i in range(height):
+            for a in range(down):
+                left = x[x_start + (c * down + a) * across * x_step + i * x_stride :]
+                out = y[y_start + c * y_step + (down * i + a) * y_stride :]
+                if across == 1:
+                    for j in range(U(width)):
+                        out[j] = left[j]
+                else:
+                    right = left[x_step:]
+                    for j in range(U(width)):
+                        out[j + j], out[j + j + ONE] = left[j], right[j]
+
+
+def part(
+    g_x: Numbers, x_start: int, x_step: int, x_stride: int,
+    g_y: Numbers, y_start: int, y_step: int, y_stride: int,
+    channels: int, height: int, width: int, down: int, across: int,
+) -> None:  # fmt: skip
+    """Take large planes apart into small ones, as `interleave` put them together."""
+    for c in range(channels):
+        for i in range(height):
+            for a in range(down):
+                left = g_x[x_start + (c * down + a) * across * x_step + i * x_stride :]
+                g = g_y[y_start + c * y_step + (down * i + a) * y_stride :]
+                if across == 1:
+                    for j in range(U(width)):
+                        left[j] = g[j]
+                else:
+                    right = left[x_step:]
+                    for j in range(U(width)):
+                        left[j], right[j] = g[j + j], g[j + j + ONE]
+
+
+def dense(x: Numbers, w: Numbers, first: int, y: Numbers, inputs: int, outputs: int) -> None:
+    """Add the products of weights and inputs."""
+    for o in range(outputs):
+        row, value = w[first + o * inputs :], F(0)
+        for i in range(inputs):
+            value += row[i] * x[i]
+        y[o] += value
+
+
+def dense_back(g_x: Numbers, w: Numbers, first: int, g_y: Numbers, inputs: int, outputs: int) -> None:
+    """Add the gradient at the inputs of a dense layer."""
+    for o in range(outputs):
+        row, g = w[first + o * inputs :], g_y[o]
+        for i in range(inputs):
+            g_x[i] += g * row[i]
+
+
+def dense_weights(x: Numbers, g_y: Numbers, total: Numbers, first: int, inputs: int, outputs: int) -> None:
+    """Add the gradient at the weights of a dense layer."""
+    for o in range(outputs):
+        row, g = total[first + o * inputs :], g_y[o]
+        for i in range(inputs):
+            row[i] += g * x[i]

@@ -1,0 +1,46 @@
+"""Threads that share work out. Compiled code does not hold the interpreter's lock, so they run at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+
+T = TypeVar("T")
+
+
+class Crew:
+    """As many threads as torch uses, the calling one among them."""
+
+    def __init__(self) -> None:
+        self._process = 0
+        self._others: ThreadPoolExecutor | None = None
+
+    @property
+    def size(self) -> int:
+        """How many threads there are."""
+        return torch.get_num_threads()
+
+    def each(self, work: Callable[[int], T], count: int) -> list[T]:
+        """Give what work makes of the numbers up to a count, in their order."""
+        size = min(self.size, count)
+        if size <= 1:
+            return [work(number) for number in range(count)]
+        others = self._ready()
+        futures = [others.submit(_several, work, range(thread, count, size)) for thread in range(1, size)]
+        parts = [_several(work, range(0, count, size)), *(future.result() for future in futures)]
+        return [parts[number % size][number // size] for number in range(count)]
+
+    def _ready(self) -> ThreadPoolExecutor:
+        """Give the other threads; a forked process has none of its parent's."""
+        if self._others is None or self._process != os.getpid():
+            self._process = os.getpid()
+            self._others = ThreadPoolExecutor(max(os.cpu_count() or 1, self.size), "isthmus")
+        return self._others
+
+
+def _several(work: Callable[[int], T], numbers: Sequence[int]) -> list[T]:
+    return [work(number) for number in numbers]
