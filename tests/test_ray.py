@@ -25,7 +25,7 @@ pytestmark = [
 ]
 
 ROWS, COLUMNS = 6_000, 10
-MODEL = isthmus.DenseAutoencoder(3, hidden=(16,), max_epochs=40, batch_size=32, random_state=0)
+MODEL = isthmus.DenseAutoencoder(3, hidden=(16,), max_epochs=20, batch_size=32, random_state=0)
 X = np.tile(waves(200, COLUMNS), (ROWS // 200, 1)).astype(np.float32)
 
 
@@ -91,7 +91,7 @@ def test_a_worker_that_is_killed_is_replaced_and_the_fit_is_complete(fitted):
     model, killed = fitted
     assert killed, "no worker was killed: the test shows nothing"
     assert isinstance(model, isthmus.DenseAutoencoder)
-    assert [epoch.epoch for epoch in model.history_] == list(range(1, 41))
+    assert [epoch.epoch for epoch in model.history_] == list(range(1, 21))
     assert model.get_params() == MODEL.get_params()
     assert list(model.feature_names_in_) == [f"c{place}" for place in range(COLUMNS)]
     table = pa.table({f"c{place}": X[:, place] for place in range(COLUMNS)})
@@ -138,6 +138,7 @@ def test_flags_that_do_not_fit_are_refused(files, capsys, flags, words):
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_command_line_trains_and_encodes_on_the_cluster(files, cluster, tmp_path, capsys):
     engine = ["--engine", "ray", "--workers", "2", "--keys", "id"]
     train = ["train", str(files), "--max-epochs", "1", "--code-size", "2", "--no-verbose", "--random-state", "0"]

@@ -31,6 +31,7 @@ class Client:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.url = re.search(r"http://\S+/", self.process.stdout.readline())[0]
         self.port = int(re.search(r":(\d+)/", self.url)[1])
+        assert self.ask("GET", "/health")[0] == 200
 
     def ask(self, method, path, body=None, kind=None, accept=None):
         """Give status, type and body of the answer."""
