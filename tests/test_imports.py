@@ -49,6 +49,7 @@ LAYERS = (
     "engines.*",
     "divergence",
     "state",
+    "optimizers",
     "training",
     "reference",
     "persistence",
@@ -174,6 +175,23 @@ def test_what_must_answer_at_once_imports_nothing_heavy(module):
     program = f"import {module}, json, sys; print(json.dumps(sorted(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert [name for name in json.loads(answer.stdout) if name in HEAVY] == []
+
+
+@pytest.mark.parametrize("model", ["DenseAutoencoder", "ConvolutionalAutoencoder", "VariationalAutoencoder"])
+def test_a_fit_and_a_load_need_no_compiler(model, tmp_path):
+    """Compilers take seconds to import; a first step and a first answer do not wait for them."""
+    program = f"""
+import json, sys, numpy, isthmus
+X = numpy.random.RandomState(0).rand(40, 8, 8).astype("float32")
+isthmus.{model}(max_epochs=2, random_state=0).fit(X).save({str(tmp_path / "model.safetensors")!r})
+isthmus.load({str(tmp_path / "model.safetensors")!r}).reconstruct(X)
+print(json.dumps(sorted(sys.modules)))
+"""
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    modules = json.loads(answer.stdout)
+    assert "torch" in modules
+    assert [name for name in ("torch._dynamo", "numba") if name in modules] == []
 
 
 def test_every_public_name_is_there():

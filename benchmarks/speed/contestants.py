@@ -1,16 +1,14 @@
 """Who is measured: Isthmus and its peers, each with its environment, and why some of them are left out."""
 
-import importlib.util
 import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.speed.backends import why_no_fused
 from benchmarks.speed.environments import NotInstallableError, python_of
 from benchmarks.speed.works import Work
-from isthmus.hyperparameters import Training
-from isthmus.params import parameters_of
 
 ROOT = Path(__file__).parents[2]
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
@@ -80,13 +78,6 @@ def ready(names: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
             left_out[name] = reason
             pythons.pop(name, None)
     return pythons, left_out
-
-
-def why_no_fused() -> str:
-    """Say why the fused engine cannot be asked for; empty if it can."""
-    if "engine" not in {parameter.name for parameter in parameters_of(Training)}:
-        return "this version has no parameter engine"
-    return "" if importlib.util.find_spec("numba") else "numba is not installed"
 
 
 def environment_of(contestant: Contestant, threads: int) -> dict[str, str]:

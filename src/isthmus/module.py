@@ -14,6 +14,7 @@ from isthmus.errors import ModelFileError, ParameterError
 from isthmus.parts import layers
 from isthmus.parts.penalties import normal
 from isthmus.parts.reconstructions import UNIT_RANGE, SquaredError
+from isthmus.parts.shapes import ShapesOnly
 from isthmus.recipe import Recipe
 from isthmus.records import Batch, NormalLatent, Pass, Schema
 
@@ -53,7 +54,7 @@ class AutoencoderModule(nn.Module):
         self.schema = schema
         with torch.device("meta"):
             self.encoder, self.decoder = self._networks()
-            with layers.watched([self.encoder, self.decoder]) as outputs:
+            with ShapesOnly(), layers.watched([self.encoder, self.decoder]) as outputs:
                 row = self.shown(Batch(torch.empty(1, *schema.tensor_shape)))
                 code = recipe.bottleneck(self.encoder.eval()(row)).code
                 self.decoder.eval()(code)
@@ -74,7 +75,7 @@ class AutoencoderModule(nn.Module):
 
     def materialise(self, generator: Generator) -> AutoencoderModule:
         """Give every layer memory and first weights, drawn from ``generator``."""
-        self.to_empty(device=generator.device)
+        self._apply(lambda values: _room_for(values, generator.device))
         self.recipe.network.initialise(self.encoder, self.decoder, generator)
         if hasattr(self.reconstruction, "reset_parameters"):
             self.reconstruction.reset_parameters()
@@ -263,6 +264,11 @@ def passed(network: Any, values: Tensor, progress: float, generator: Generator |
     if generator is not None and hasattr(network, "draw"):
         return network.draw(values, progress, generator)
     return network(values)
+
+
+def _room_for(values: Tensor, device: torch.device) -> Tensor:
+    """Give memory for a tensor that has none; ``to_empty`` does so too, but imports torch's compiler for it."""
+    return torch.empty_strided(values.shape, values.stride(), dtype=values.dtype, device=device)
 
 
 def built(part: Any) -> Any:

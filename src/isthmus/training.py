@@ -23,6 +23,7 @@ from isthmus.engines import Engine, Measuring, Work, accumulated, engine_for
 from isthmus.errors import DivergedError
 from isthmus.hyperparameters import Training
 from isthmus.module import AutoencoderModule
+from isthmus.optimizers import lean
 from isthmus.ranks import Ranks
 from isthmus.records import Batch, Epoch
 from isthmus.rows import Rows, predictions_size
@@ -32,11 +33,11 @@ from isthmus.state import Totals, TrainingState
 _LEAST_STEPS, _LEAST_EPOCHS = 1_000, 15
 _SLOWER = 0.1
 _OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
-    "adam": partial(optim.Adam, fused=True),
-    "adamw": partial(optim.AdamW, fused=True),
-    "sgd": partial(optim.SGD, momentum=0.9, fused=True),
-    "adadelta": optim.Adadelta,
-    "rmsprop": optim.RMSprop,
+    "adam": partial(lean(optim.Adam), fused=True),
+    "adamw": partial(lean(optim.AdamW), fused=True),
+    "sgd": partial(lean(optim.SGD), momentum=0.9, fused=True),
+    "adadelta": lean(optim.Adadelta),
+    "rmsprop": lean(optim.RMSprop),
 }
 _RATES = {"adam": 2e-3, "adamw": 2e-3, "sgd": 1e-3, "adadelta": 1.0, "rmsprop": 1e-3}
 _SCHEDULES: dict[str, Callable[[float], float]] = {

@@ -1,13 +1,14 @@
-"""Isthmus, with the engine that it chooses itself or the one that is named."""
+"""Isthmus: its default path, or the fused engine."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 import isthmus
+from benchmarks.speed.backends import backends
 from benchmarks.speed.measure import EPOCHS, Watch
 from benchmarks.speed.works import Work
 
@@ -38,12 +39,11 @@ class Listener:
 class Peer:
     """An estimator with its defaults but for the network and the batch size."""
 
-    engine: str | None = None
+    backend: ClassVar[dict[str, str]] = {}
 
     def __init__(self, work: Work, batch_size: int) -> None:
         settings: dict[str, Any] = {"batch_size": batch_size, "max_epochs": EPOCHS, "validation_fraction": 0.0}
-        if self.engine is not None:
-            settings["engine"] = self.engine
+        settings |= self.backend
         *hidden, code = work.widths
         if work.kind == "convolutional":
             self.model: Any = isthmus.ConvolutionalAutoencoder(channels=work.widths, random_state=0, **settings)
@@ -77,6 +77,6 @@ class Peer:
         return self.model.reconstruct(X).reshape(len(X), -1) / 255
 
 
-def peer(engine: str) -> type[Peer]:
-    """Give the class for an engine; the default one needs no name."""
-    return type("Peer", (Peer,), {"engine": engine or None})
+def peer(backend: str) -> type[Peer]:
+    """Give the class for a backend; the default path has no name."""
+    return type("Peer", (Peer,), {"backend": backends()[backend]})
