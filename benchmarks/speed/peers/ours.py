@@ -11,6 +11,7 @@ import isthmus
 from benchmarks.speed.backends import backends
 from benchmarks.speed.measure import EPOCHS, Watch
 from benchmarks.speed.works import Work
+from isthmus import ConvolutionalAutoencoder, DenseAutoencoder, VariationalAutoencoder
 
 
 class Listener:
@@ -46,12 +47,12 @@ class Peer:
         settings |= self.backend
         *hidden, code = work.widths
         if work.kind == "convolutional":
-            self.model: Any = isthmus.ConvolutionalAutoencoder(channels=work.widths, random_state=0, **settings)
+            self.model: Any = ConvolutionalAutoencoder(channels=work.widths, random_state=0, **settings)
         elif work.kind == "variational":
             settings |= {"hidden": tuple(hidden), "reconstruction": "squared"}
-            self.model = isthmus.VariationalAutoencoder(code, random_state=0, **settings)
+            self.model = VariationalAutoencoder(code, random_state=0, **settings)
         else:
-            self.model = isthmus.DenseAutoencoder(code, hidden=tuple(hidden), random_state=0, **settings)
+            self.model = DenseAutoencoder(code, hidden=tuple(hidden), random_state=0, **settings)
         self._estimator = self.model
 
     @staticmethod
