@@ -349,6 +349,11 @@ def test_auto_measures_and_keeps_what_it_found(compiled, monkeypatch):
     assert texts == []
 
 
+def test_a_progress_bar_names_the_engine(images, capsys):
+    ConvolutionalAutoencoder(**SMALL | {"max_epochs": 1}, verbose=True).fit(images)
+    assert "gradients by autograd (" in capsys.readouterr().out
+
+
 def test_numbers_that_are_not_finite_stay_so(compiled, images):
     module = copy.deepcopy(compiled.module_)
     with torch.no_grad():

@@ -34,7 +34,7 @@ from isthmus.training import Trainer
 
 _KEPT = 2
 _KEY = "checkpoint"
-_FREE = ("backend", "checkpoint", "checkpoint_minutes", "device", "resume", "retries", "verbose")
+_FREE = ("checkpoint", "checkpoint_minutes", "device", "resume", "retries", "verbose")
 State = tuple[dict[str, Any], dict[str, Tensor]]
 
 

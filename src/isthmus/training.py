@@ -116,6 +116,7 @@ class Trainer:
         if self.state.engine is None:
             work = Work(self.epochs * self.n_training, self.settings.batch_size, self.rows.plain, self.ranks.count == 1)
             self.state.engine = engine_for(self.module, self.settings.backend, work, self._note)
+            self._note(f"gradients by {self.state.engine.name}")
         return self.state.engine
 
     @property

@@ -9,7 +9,6 @@ import os
 import platform
 import sys
 from collections.abc import Callable
-from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -92,9 +91,10 @@ class Kept:
             return _loaded(self.name, self.file, tell)
 
 
-@cache
 def _loaded(name: str, file: Path, tell: Tell) -> Any:
-    """Run an emitted file; numba looks for its module among the loaded ones."""
+    """Run an emitted file, once in a process; numba looks for its module among the loaded ones, too."""
+    if f"isthmus_{name}" in sys.modules:
+        return sys.modules[f"isthmus_{name}"]
     compiled = file.parent / "__pycache__"
     if not any(compiled.glob(f"{name}.*.nbc")):
         tell("compiling the network, once for this machine")
@@ -103,7 +103,11 @@ def _loaded(name: str, file: Path, tell: Tell) -> Any:
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
+    try:
+        specification.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[specification.name]
+        raise
     return module
 
 

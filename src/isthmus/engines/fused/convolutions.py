@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import ClassVar
 
 from isthmus.engines.fused.body import Body
-from isthmus.engines.fused.operations import Plain, Weights
-from isthmus.engines.fused.planes import Offset, Planes, chunks, sides, taps
-
-Side = tuple[str, int, int, int]
+from isthmus.engines.fused.operations import Plain
+from isthmus.engines.fused.planes import Offset, Planes, sides, taps
+from isthmus.engines.fused.sums import correlate, correlate_back, mirrored, seen, weigh, weights_of, whole
 
 
 @dataclass(frozen=True)
@@ -23,27 +22,28 @@ class Convolution(Plain):
     @property
     def reach(self) -> tuple[int, int]:
         """How far it looks beyond the edges."""
-        own = _weights(self)
+        own = weights_of(self)
         return own.shape[2] // 2, own.shape[3] // 2
 
     def forward(self, body: Body, place: int) -> None:
         """Start at the bias and add every input's part."""
-        own = _weights(self)
+        own, x, y = weights_of(self), seen(f"v{place}", self.x), whole(f"v{place + 1}", self.y)
         self._bias(body, f"v{place + 1}", self.y.runs)
-        _correlated(body, own, own.packed, _of(f"v{place}", self.x), _of(f"v{place + 1}", self.y), self.x, self._taps)
+        correlate(body, own, own.packed, x, y, self.x.run, self.x.places(self._taps))
 
     def backward(self, body: Body, place: int, *, inputs_too: bool) -> None:
         """Add up the gradients of the weights; convolve the gradient with the mirrored kernel."""
-        own, g = _weights(self), _of(f"g{place + 1}", self.y)
-        self._bias_back(body, f"g{place + 1}", self.y.runs)
-        _weighed(body, own, own.packed, _of(f"v{place}", self.x), g, self.x, self._taps)
+        own, run, x, g = weights_of(self), self.x.run, f"v{place}", f"g{place + 1}"
+        self._bias_back(body, g, self.y.runs)
+        weigh(body, own, own.packed, seen(x, self.x), whole(g, self.y), run, self.x.places(self._taps))
         if inputs_too:
             body.call("zero", f"g{place}", self.x.runs)
-            _correlated_back(body, own, own.packed, g, _of(f"g{place}", self.x), self.x, self._taps)
+            back, places = whole(f"g{place}", self.x), self.x.places(mirrored(self._taps))
+            correlate_back(body, own, own.packed, seen(g, self.y), back, run, places)
 
     @property
     def _taps(self) -> list[Offset]:
-        return taps(*_weights(self).shape[2:])
+        return taps(*weights_of(self).shape[2:])
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class UpsampledConvolution(Plain):
     @property
     def size(self) -> int:
         """Numbers of the weights, and of the wider kernel behind them."""
-        return super().size + self._factor * self._slots * _weights(self).pairs
+        return super().size + self._factor * self._slots * weights_of(self).pairs
 
     def prepare(self, body: Body) -> None:
         """Copy the weights and make the wider kernel."""
@@ -83,29 +83,30 @@ class UpsampledConvolution(Plain):
 
     def forward(self, body: Body, place: int) -> None:
         """Convolve for each part, and interleave."""
-        own = _weights(self)
+        own, x = weights_of(self), self.x
         self._bias(body, f"parts{place}", self._parts.runs, self._factor)
-        for start, first, offsets in self._kernels:
-            y = (f"parts{place}", first, self._factor * self.x.step, own.shape[0])
-            _correlated(body, own, start, _of(f"v{place}", self.x), y, self.x, offsets)
-        body.call("interleave", f"parts{place}", self.x.lines, f"v{place + 1}", self.y.lines, self._rest)
+        for start, shift, offsets in self._kernels:
+            y = f"parts{place}", x.start + shift, self._factor * x.step, own.shape[0]
+            correlate(body, own, start, seen(f"v{place}", x), y, x.run, x.places(offsets))
+        body.call("interleave", f"parts{place}", x.lines, f"v{place + 1}", self.y.lines, self._rest)
 
     def backward(self, body: Body, place: int, *, inputs_too: bool) -> None:
         """Take the gradient apart, add up those of the wider kernel, and convolve with its mirror image."""
-        own = _weights(self)
-        body.call("part", f"g_parts{place}", self.x.lines, f"g{place + 1}", self.y.lines, self._rest)
+        own, x = weights_of(self), self.x
+        body.call("part", f"g_parts{place}", x.lines, f"g{place + 1}", self.y.lines, self._rest)
         self._bias_back(body, f"g_parts{place}", self._parts.runs, self._factor)
         if inputs_too:
-            body.call("zero", f"g{place}", self.x.runs)
-        for start, first, offsets in self._kernels:
-            g = (f"g_parts{place}", first, self._factor * self.x.step, own.shape[0])
-            _weighed(body, own, start, _of(f"v{place}", self.x), g, self.x, offsets)
+            body.call("zero", f"g{place}", x.runs)
+        for start, shift, offsets in self._kernels:
+            g = f"g_parts{place}", x.start + shift, self._factor * x.step, own.shape[0]
+            weigh(body, own, start, seen(f"v{place}", x), g, x.run, x.places(offsets))
             if inputs_too:
-                _correlated_back(body, own, start, g, _of(f"g{place}", self.x), self.x, offsets)
+                g, back = (g[0], shift, *g[2:]), whole(f"g{place}", x)
+                correlate_back(body, own, start, g, back, x.run, x.places(mirrored(offsets)))
 
     @property
     def _seen(self) -> tuple[list[list[int]], list[list[int]]]:
-        own = _weights(self)
+        own = weights_of(self)
         return sides(own.shape[2], self.down)[0], sides(own.shape[3], self.across)[0]
 
     @property
@@ -127,56 +128,14 @@ class UpsampledConvolution(Plain):
 
     @property
     def _widening(self) -> tuple[str | int, ...]:
-        own = _weights(self)
+        own = weights_of(self)
         tables = f"sums_{own.shape[2]}_{self.down}", f"sums_{own.shape[3]}_{self.across}"
         return (own.packed, own.behind, own.pairs, *tables)
 
     @property
     def _kernels(self) -> Iterator[tuple[int, int, list[Offset]]]:
-        """Yield where each part's kernel begins, where its first plane does, and the offsets of its taps."""
-        own = _weights(self)
+        """Yield where each part's kernel begins, how far its planes lie behind the first, and its taps' offsets."""
+        own = weights_of(self)
         for part, (down, across) in enumerate(product(*self._seen)):
             start = own.behind + part * own.pairs * self._slots
-            yield start, self.x.start + part * self.x.step, list(product(down, across))
-
-
-def _weights(operation: Plain) -> Weights:
-    assert operation.weights is not None
-    return operation.weights
-
-
-def _of(name: str, planes: Planes) -> Side:
-    """Give the name of planes, where they begin, how far they lie apart and how many there are."""
-    return name, planes.start, planes.step, planes.channels
-
-
-def _correlated(
-    body: Body, own: Weights, start: int, x: Side, y: Side, planes: Planes, offsets: Sequence[Offset]
-) -> None:
-    """Write the sums over the inputs of each output."""
-    slots = len(offsets)
-    _written(body, "correlate", x, start, (slots, own.shape[1] * slots), y, planes, offsets)
-
-
-def _correlated_back(
-    body: Body, own: Weights, start: int, g: Side, g_x: Side, planes: Planes, offsets: Sequence[Offset]
-) -> None:
-    """Write the sums over the outputs for each input: the kernel is mirrored, its ends change their roles."""
-    slots, mirrored = len(offsets), [(-y, -x) for y, x in offsets]
-    _written(body, "correlate", g, start, (own.shape[1] * slots, slots), g_x, planes, mirrored)
-
-
-def _weighed(body: Body, own: Weights, start: int, x: Side, g: Side, planes: Planes, offsets: Sequence[Offset]) -> None:
-    """Write the sums over places for each weight."""
-    slots = len(offsets)
-    _written(body, "weigh", x, start, (slots, own.shape[1] * slots), g, planes, offsets)
-
-
-def _written(
-    body: Body, kernel: str, x: Side, start: int, steps: Offset, y: Side, planes: Planes, offsets: Sequence[Offset]
-) -> None:
-    weights = "packed" if kernel == "correlate" else "total"
-    for first, own in chunks(offsets):
-        places = tuple(planes.place(offset) for offset in own)
-        source = (x[0], x[1] - planes.start, *x[2:])
-        body.call(f"{kernel}_{len(own)}", source, weights, start + first, steps, y, planes.run, places)
+            yield start, part * self.x.step, list(product(down, across))

@@ -65,8 +65,11 @@ def zero(y: Numbers, start: int, step: int, channels: int, run: int) -> None:
 
 
 def clear(y: Numbers, start: int, step: int, stride: int, channels: int, height: int, width: int) -> None:
-    """Set the gaps between lines to zero."""
+    """Set the gaps between lines, and what lies behind the last one, to zero."""
     for c in range(channels):
+        behind = y[start + c * step + (height - 1) * stride + width :]
+        for j in range(8):
+            behind[j] = F(0)
         for i in range(height):
             gap = y[start + c * step + i * stride + width :]
             for j in range(stride - width):
@@ -144,6 +147,40 @@ def max_pool_back(
                     line[j + j + ONE] = value if place == right else F(0)
                 if columns > width // 2:
                     line[width - 1] = g[columns - 1] if note[columns - 1] == left else F(0)
+
+
+def largest(
+    x: Numbers, x_start: int, x_step: int, y: Numbers, y_start: int, y_step: int, channels: int, run: int,
+    which: Places, parts: int,
+) -> None:  # fmt: skip
+    """Take the largest of the numbers at the same place in two or four planes, and note in which it was."""
+    for c in range(channels):
+        out, note = y[y_start + c * y_step :], which[c * run :]
+        first = x[x_start + c * parts * x_step :]
+        second = first[x_step:]
+        third, fourth = (second[x_step:], second[2 * x_step :]) if parts == 4 else (first, second)
+        for p in range(run):
+            best, place = first[p], np.int32(0)
+            if second[p] > best:
+                best, place = second[p], np.int32(1)
+            if third[p] > best:
+                best, place = third[p], np.int32(2)
+            if fourth[p] > best:
+                best, place = fourth[p], np.int32(3)
+            out[p], note[p] = best, place
+
+
+def largest_back(
+    g_x: Numbers, x_start: int, x_step: int, g_y: Numbers, y_start: int, y_step: int, channels: int, run: int,
+    which: Places, parts: int,
+) -> None:  # fmt: skip
+    """Give the gradient to the plane that had the largest number, and zero to the others."""
+    for c in range(channels):
+        g, note = g_y[y_start + c * y_step :], which[c * run :]
+        for k in range(parts):
+            plane, number = g_x[x_start + (c * parts + k) * x_step :], np.int32(k)
+            for p in range(run):
+                plane[p] = g[p] if note[p] == number else F(0)
 
 
 def average_pool(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from isthmus.engines.fused.convolutions import Convolution, UpsampledConvolution
 from isthmus.engines.fused.operations import Activation, Plain, Step, Weights
 from isthmus.engines.fused.planes import Planes
+from isthmus.engines.fused.pooled import PooledConvolution
 from isthmus.engines.fused.resizing import Dense, Pooling, Reshaping, Same, Upsampling
 from isthmus.parts.layer_modules import Reshaped
 
@@ -82,6 +83,12 @@ def _operation(layers: Sequence[nn.Module], shape: Shape, places: dict[int, int]
         return 0, Same("copy", planes_of(shape), planes_of(shape)), shape
     if type(first) is nn.Upsample:
         return _upsampling(layers, shape, places)
+    if type(first) in _CONVOLUTIONS and len(layers) > 1 and _pools_evenly(first, layers[1], shape):
+        second: Any = layers[1]
+        _, pooling, after = _pooling(second, (first.out_channels, *shape[1:]))
+        down, across = _factor(pooling.y.height, pooling.x.height), _factor(pooling.y.width, pooling.x.width)
+        title, x, weights = f"{_title(first)}, {_title(second)}", planes_of(shape), _kernel(first, places)
+        return 2, PooledConvolution(title, x, planes_of(after), weights, down, across), after
     if type(first) in _CONVOLUTIONS:
         after = (first.out_channels, *shape[1:])
         planes, weights = planes_of(shape), _kernel(first, places)
@@ -95,6 +102,18 @@ def _operation(layers: Sequence[nn.Module], shape: Shape, places: dict[int, int]
     if type(first) in (nn.Flatten, nn.Unflatten, Reshaped):
         return _reshaping(first, shape)
     raise NotCoveredError(f"the layer {type(first).__name__}")
+
+
+def _pools_evenly(convolution: Any, pooling: nn.Module, shape: Shape) -> bool:
+    """Whether max-pooling behind a convolution leaves no edges, and has as many planes to pool as there were to split.
+
+    With fewer, to take planes apart costs more than whole planes are faster to pool.
+    """
+    return (
+        type(pooling) in _MAX_POOLING
+        and all(side % 2 == 0 for side in shape[1:])
+        and convolution.out_channels >= convolution.in_channels
+    )
 
 
 def _kernel(layer: Any, places: dict[int, int]) -> Weights:

@@ -103,6 +103,11 @@ class Plain:
         return 0, 0
 
     @property
+    def reach_behind(self) -> tuple[int, int]:
+        """How far it looks beyond the edges of planes of the size that comes out."""
+        return 0, 0
+
+    @property
     def size(self) -> int:
         """Numbers that its weights take up when they are packed."""
         return 0 if self.weights is None else self.weights.behind - self.weights.packed
@@ -187,7 +192,7 @@ class Step:
         self.operation.forward(body, place)
         if self.activation is not None:
             body.call(self.activation.kernel, name, y.runs, self.activation.settings)
-        if y.gap_x:
+        if y.gap_x or y.gap_y:
             body.call("clear", name, y.frame)
 
     def backward(self, body: Body, place: int, *, inputs_too: bool) -> None:
@@ -196,5 +201,5 @@ class Step:
         if self.activation is not None:
             body.call(f"{self.activation.kernel}_back", names, y.runs, self.activation.settings)
         self.operation.backward(body, place, inputs_too=inputs_too)
-        if x.gap_x and inputs_too:
+        if inputs_too and (x.gap_x or x.gap_y):
             body.call("clear", f"g{place}", x.frame)

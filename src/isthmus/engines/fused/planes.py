@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 _MOST_TAPS = 9
+_VECTOR = 8
 Offset = tuple[int, int]
 
 
@@ -50,13 +51,13 @@ class Planes:
 
     @property
     def step(self) -> int:
-        """Distance of planes."""
-        return (self.height + 2 * self.gap_y) * self.stride + 2 * self.gap_x
+        """Distance of planes: lines, margins, and what a run takes beyond its end."""
+        return (self.height + 2 * self.gap_y) * self.stride + 2 * self.gap_x + _VECTOR
 
     @property
     def run(self) -> int:
-        """Numbers from the first to the last of a plane, the gaps among them included."""
-        return self.height * self.stride - self.gap_x
+        """Numbers from the first to the last of a plane, the gaps among them included, and some more: whole vectors."""
+        return -(-(self.height * self.stride - self.gap_x) // _VECTOR) * _VECTOR
 
     @property
     def size(self) -> int:
@@ -66,6 +67,10 @@ class Planes:
     def place(self, offset: Offset) -> int:
         """Where a loop over the run begins that sees each number's neighbour at an offset."""
         return self.start + offset[0] * self.stride + offset[1]
+
+    def places(self, offsets: Iterable[Offset]) -> list[int]:
+        """Give `place` of some offsets."""
+        return [self.place(offset) for offset in offsets]
 
     @property
     def runs(self) -> tuple[int, int, int, int]:
@@ -98,11 +103,11 @@ def taps(height: int, width: int) -> list[Offset]:
     return [(y - height // 2, x - width // 2) for y in range(height) for x in range(width)]
 
 
-def chunks(offsets: Sequence[Offset]) -> list[tuple[int, Sequence[Offset]]]:
+def chunks(places: Sequence[int]) -> list[tuple[int, Sequence[int]]]:
     """Share taps out so that the weights of each share fit into registers; give the first tap's number, too."""
-    count = -(-len(offsets) // _MOST_TAPS)
-    cuts = [len(offsets) * cut // count for cut in range(count + 1)]
-    return [(start, offsets[start:stop]) for start, stop in pairwise(cuts)]
+    count = -(-len(places) // _MOST_TAPS)
+    cuts = [len(places) * cut // count for cut in range(count + 1)]
+    return [(start, places[start:stop]) for start, stop in pairwise(cuts)]
 
 
 def sides(size: int, factor: int) -> tuple[list[list[int]], list[list[list[float]]]]:

@@ -116,9 +116,11 @@ def _with_gaps(steps: list[Step]) -> list[Step]:
     for operation in operations:
         segments.append(segments[-1] + operation.resized)
     gaps: list[tuple[int, int]] = [(0, 0)] * (segments[-1] + 1)
-    for segment, operation in zip(segments, operations, strict=False):
+    for segment, behind, operation in zip(segments, segments[1:], operations, strict=False):
         (down, across), (own_down, own_across) = gaps[segment], operation.reach
         gaps[segment] = max(down, own_down), max(across, own_across)
+        (down, across), (own_down, own_across) = gaps[behind], operation.reach_behind
+        gaps[behind] = max(down, own_down), max(across, own_across)
     return [
         replace(step, operation=_between(step.operation, gaps[before], gaps[after]))
         for step, before, after in zip(steps, segments, segments[1:], strict=False)
