@@ -21,6 +21,7 @@ from isthmus.engines.fused.caching import Kept
 from isthmus.engines.fused.layers import NotCoveredError
 from isthmus.engines.fused.planes import sides
 from isthmus.engines.fused.reading import read
+from isthmus.engines.fused.threads import Crew, one_thread
 from isthmus.engines.fused.writing import source_of
 from isthmus.errors import ParameterError
 from isthmus.module import AutoencoderModule
@@ -280,10 +281,21 @@ def test_a_fit_by_compiled_code_is_that_by_torch(compiled, images):
 
 def test_the_same_run_gives_the_same_bits_by_any_number_of_threads(compiled, images, monkeypatch):
     for threads in (1, 3):
-        monkeypatch.setattr("isthmus.engines.fused.threads.Crew.size", threads)
+        fixed = property(lambda crew, threads=threads: threads, lambda crew, value: None)
+        monkeypatch.setattr(Crew, "size", fixed, raising=False)
         again = ConvolutionalAutoencoder(**SMALL, backend="fused").fit(images)
         for own, other in zip(compiled.module_.parameters(), again.module_.parameters(), strict=True):
             assert torch.equal(own, other)
+
+
+def test_torch_gets_its_threads_back():
+    torch.set_num_threads(2)
+    try:
+        with one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
 
 
 def test_codes_and_rows_by_compiled_code_are_those_by_torch(compiled, images):

@@ -20,6 +20,7 @@ from isthmus.tables import collapsed, expanded
 from isthmus.tables.schema import NUMBER
 
 _ROUNDS, _SETTLED = 100, 1e-5
+_MORE = 8  # times as many rows at once where no feature map is kept: torch's threads and others then seldom take turns
 
 
 class Passes(Protocol):
@@ -116,6 +117,7 @@ class Codec:
     def batches(self, source: Iterable[NDArray]) -> Iterator[NDArray]:
         """Yield rows as many at a time as go through the network at once."""
         size = predictions_size(self.module.schema, self.module.widest)
+        size = size if self.passes is None else _MORE * predictions_size(self.module.schema)
         for block in source:
             for start in range(0, len(block), size):
                 yield block[start : start + size]

@@ -6,7 +6,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -176,8 +176,9 @@ class Trainer:
     def run_epoch(self) -> Epoch:
         """Learn from every training row once, then measure on the held-out ones."""
         started = time.perf_counter()
-        losses, mse = self._learn().of_all(self.ranks).means()
-        held_out, held_out_mse, denoising = self._validate()
+        with self.engine.alone() if isinstance(self.engine, Measuring) else nullcontext():
+            losses, mse = self._learn().of_all(self.ranks).means()
+            held_out, held_out_mse, denoising = self._validate()
         epoch = Epoch(
             epoch=len(self.state.history) + 1,
             loss=sum(losses.values()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from torch import Generator, Tensor, nn
@@ -48,7 +49,10 @@ class Engine(Protocol):
 
 @runtime_checkable
 class Measuring(Protocol):
-    """What an engine offers that runs networks forward faster than the module does."""
+    """What an engine offers that has threads of its own, and runs networks forward faster than the module does."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep torch's threads away for the time of a block."""
 
     def measure(self, batch: Batch, inputs: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Give the named losses of a batch and its sum of squared errors, without gradients.

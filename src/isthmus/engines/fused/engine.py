@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from isthmus.engines.autograd import Autograd
 from isthmus.engines.flat import flattened
 from isthmus.engines.fused.passes import Passes, matrix
 from isthmus.engines.fused.reading import Network
-from isthmus.engines.fused.threads import Crew
+from isthmus.engines.fused.threads import Crew, one_thread
 from isthmus.module import AutoencoderModule
 from isthmus.records import Batch
 
@@ -73,6 +74,10 @@ class Fused:
         output = passes.output(passes.encode(inputs))
         losses = self._module.compared(output, batch)
         return losses, self._module.squared_error(output, batch, losses)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep torch's threads away from the cores that this engine's use."""
+        return one_thread()
 
     def release(self) -> None:
         """Keep what there is: it does not grow with the batch."""

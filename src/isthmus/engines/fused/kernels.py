@@ -29,10 +29,13 @@ def load(
     """Copy a row, whatever the order of its numbers, into planes."""
     for c in range(channels):
         for i in range(height):
-            line = x[start + c * step + i * stride :]
-            first = c * by_channel + i * by_line
-            for j in range(width):
-                line[j] = row[first + j * by_column]
+            line, source = x[start + c * step + i * stride :], row[c * by_channel + i * by_line :]
+            if by_column == 1:
+                for j in range(width):
+                    line[j] = source[j]
+            else:
+                for j in range(width):
+                    line[j] = source[j * by_column]
 
 
 def store(

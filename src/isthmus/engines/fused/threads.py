@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -12,17 +13,24 @@ import torch
 T = TypeVar("T")
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread in a block: those that wait for its next call keep a core busy for milliseconds."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class Crew:
-    """As many threads as torch uses, the calling one among them."""
+    """As many threads as torch uses when it is made, the calling one among them."""
 
     def __init__(self) -> None:
+        self.size = torch.get_num_threads()
         self._process = 0
         self._others: ThreadPoolExecutor | None = None
-
-    @property
-    def size(self) -> int:
-        """How many threads there are."""
-        return torch.get_num_threads()
 
     def each(self, work: Callable[[int], T], count: int) -> list[T]:
         """Give what work makes of the numbers up to a count, in their order."""
@@ -38,7 +46,7 @@ class Crew:
         """Give the other threads; a forked process has none of its parent's."""
         if self._others is None or self._process != os.getpid():
             self._process = os.getpid()
-            self._others = ThreadPoolExecutor(max(os.cpu_count() or 1, self.size), "isthmus")
+            self._others = ThreadPoolExecutor(self.size - 1, "isthmus")
         return self._others
 
 
