@@ -78,11 +78,11 @@ def interpreted(network):
     return MagicMock(spec_set=sorted(names), **{name: value for name, value in names.items() if callable(value)})
 
 
-def agree(recipe, shape, count=3):
+def agree(recipe, shape, count=3, made=interpreted):
     """Compare losses, gradients, codes and reconstructions with torch's."""
     module = module_of(recipe, shape)
     twin, network = copy.deepcopy(module), read(module)
-    code, draw = interpreted(network), torch.Generator().manual_seed(2)
+    code, draw = made(network), torch.Generator().manual_seed(2)
     batch = Batch(torch.rand(count, *module.schema.layout, generator=draw).movedim(-1, 1))
     theirs = Autograd(twin)(batch, 0.5, torch.Generator().manual_seed(3))
     fused = isthmus.engines.fused.Fused(module, network, code)
@@ -137,6 +137,19 @@ def test_lists_of_layers_do_too(maps, half, behind, up):
         (UpSampling(2), *behind, Convolution(1)) if up else (Flatten(), Linear(24, bias=False), Reshape((4, 6, 1)))
     )
     agree(Recipe(None, Layers(encoder, decoder)), (4, 6))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", [SquaredError(), Bernoulli()])
+def test_compiled_code_of_every_kind_of_layer_does_too(loss):
+    pytest.importorskip("numba")
+    maps = (Convolution(2, kernel=5), Activation("tanh"), AveragePooling(2, padding="same"), Convolution(3, bias=False))
+    small = (Activation("leaky_relu"), MaxPooling(2, padding="same"), Activation("sigmoid"), Activation("tanh"))
+    encoder = (*maps, *small, Flatten(), Linear(4))
+    decoder = (Linear(9), Reshape((3, 3, 1)), UpSampling(2), Activation("sigmoid"), UpSampling(1), Convolution(2))
+    pooled = (Convolution(2), MaxPooling(2), UpSampling(2), Convolution(1))
+    recipe = Recipe(None, Layers(encoder, (*decoder, *pooled)), reconstruction=loss)
+    agree(recipe, (6, 6), made=lambda network: Kept(source_of(network)).load(print))
 
 
 def test_wide_kernels_are_cut_into_pieces():
