@@ -282,3 +282,11 @@ def test_the_command_refuses_what_it_cannot_read(files, capsys):
             main(["doctor", *wrong])
         assert caught.value.code == 2
         assert capsys.readouterr().err.startswith("isthmus: ")
+
+
+def test_a_mixed_table_is_examined():
+    random = np.random.RandomState(0)
+    X = pd.DataFrame({"age": 20 + 20 * random.rand(200), "colour": random.choice(["red", "green"], 200)})
+    model = isthmus.DenseAutoencoder(2, hidden=(16,), max_epochs=40, random_state=0).fit(X)
+    assert "out_of_range" not in kinds(examine(model, X))
+    assert "100 % of the rows leave" in found(examine(model, X.assign(age=X["age"] + 1000)), "out_of_range").sentence

@@ -43,7 +43,7 @@ def out_of_range(look: Look) -> Iterator[Finding]:
     found, known = (np.nanmin(flat[:, worst]), np.nanmax(flat[:, worst])), (low, high)
     limits = [float(limit[worst if limit.size > 1 else 0]) for limit in known]
     sentence = (
-        f"{100 * share:.2g} % of the rows leave the range of the training rows, in column "
+        f"{100 * share:.3g} % of the rows leave the range of the training rows, in column "
         f"{listed([_name(look.model, column) for column in columns])}: the first reaches from {found[0]:.6g} to "
         f"{found[1]:.6g}, in training from {limits[0]:.6g} to {limits[1]:.6g}; check their units, or fit again with "
         "such rows"
