@@ -42,7 +42,7 @@ def read_tensors(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Tensor
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError, ValueError, TypeError) as error:
-        raise ModelFileError(f"damaged, or no such file of isthmus ({error})") from error
+        raise ModelFileError(f"damaged, or not a file of isthmus ({error})") from error
     if key not in metadata:
         raise ModelFileError("a safetensors file, but not one that isthmus wrote")
     if _CHECKSUM not in metadata:
