@@ -78,13 +78,13 @@ class ReconstructionsDisplay(CellsDisplay):
 
 
 def _data_rows(model: BaseAutoencoder, originals: NDArray, rebuilt: NDArray) -> tuple[Row, Row]:
-    """Give the originals and the reconstructions on their common scale."""
+    """Give the originals and the reconstructions on one scale: of images the originals', so that black is black."""
     schema, scaling = model.schema_, model.scaling_
     shape = schema.image_shape
     if shape is not None:
         size = size_of(shape)
         originals, rebuilt = pictures(originals.reshape(-1, *shape), rebuilt.reshape(-1, *shape))
-        low, high = range_of(originals, rebuilt)
+        low, high = range_of(originals)
     else:
         size = f"{schema.row_shape[0]} columns"
         if scaling.scale.numel() > 1:
