@@ -363,7 +363,7 @@ def test_a_drawing_is_encoded_rebuilt_and_freed_of_noise(chromium, url):
         assert page.locator("#own figure:visible").count() == 2
         assert changes(seen, "#own figure:last-child", lambda: set_range(seen, "#noise", 0.5))
         assert page.locator("#own figure:visible").count() == 3
-        assert "noisy row is off by" in page.inner_text("#own-says")
+        page.wait_for_function("document.getElementById('own-says').innerText.includes('noisy row is off by')")
         page.click("#near-own")
         page.wait_for_function("explorer.near.target === 'own'")
 
