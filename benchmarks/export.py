@@ -8,7 +8,7 @@ from pathlib import Path
 
 import isthmus
 from benchmarks.machine import machine
-from benchmarks.serving import PAGE, put
+from benchmarks.page import SHIPPING, put
 
 MODELS = {
     "`DenseAutoencoder(32)`": isthmus.DenseAutoencoder(32, max_epochs=3, random_state=0),
@@ -36,7 +36,7 @@ def main() -> None:
                     f"{found.typical_difference:.1e} | {found.error:.2f} | {found.model_error:.2f} |"
                 )
     print("\n".join(lines))
-    put("\n".join(lines), "benchmarks.export", PAGE)
+    put(SHIPPING, "export", "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -5,11 +5,9 @@ other in curves, and writes the root mean square errors of the filled cells, in 
 into docs/data.md: medians over seeds.
 """
 
-import re
 import statistics
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -17,10 +15,10 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, SimpleImputer
 
 from benchmarks.machine import machine
+from benchmarks.page import DATA, put
 from isthmus import DenoisingAutoencoder
 
 SEEDS, SHARE = (0, 1, 2), 0.2
-PAGE = Path(__file__).parents[1] / "docs" / "data.md"
 
 
 def roll(seed: int) -> np.ndarray:
@@ -76,8 +74,7 @@ def main() -> None:
         lines.append(f"| {way} | {' | '.join(cells)} |")
         print(lines[-1], flush=True)
     text = "\n".join([*lines, "", f"`python -m benchmarks.imputation`, {machine()}."])
-    marked = re.compile(r"(<!-- imputation -->\n).*?(<!-- /imputation -->)", re.DOTALL)
-    PAGE.write_text(marked.sub(lambda match: f"{match[1]}{text}\n{match[2]}", PAGE.read_text()))
+    put(DATA, "imputation", text)
 
 
 if __name__ == "__main__":

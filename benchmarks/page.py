@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-RELIABILITY = Path(__file__).parents[1] / "docs" / "reliability.md"
+DOCS = Path(__file__).parents[1] / "docs"
+DATA, RELIABILITY, SHIPPING = (DOCS / f"{name}.md" for name in ("data", "reliability", "shipping"))
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

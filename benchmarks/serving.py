@@ -21,9 +21,9 @@ import numpy as np
 
 import isthmus
 from benchmarks.machine import machine
+from benchmarks.page import SHIPPING, put
 
 AT_ONCE, ROUNDS = 1_000, 10
-PAGE = Path(__file__).parents[1] / "docs" / "shipping.md"
 BODIES = {
     "JSON": ("application/json", lambda row: json.dumps({"rows": row.tolist()}).encode()),
     ".npy": ("application/x-npy", lambda row: _npy(row)),
@@ -122,12 +122,6 @@ def table(found: list[dict[str, object]], rounds: int) -> str:
     return "\n".join(lines)
 
 
-def put(text: str, mark: str, page: Path) -> None:
-    """Put a table between its marks on a page."""
-    before, rest = page.read_text().split(f"<!-- {mark} -->\n")
-    page.write_text(f"{before}<!-- {mark} -->\n{text}\n<!-- end -->{rest.partition('<!-- end -->')[2]}")
-
-
 def main() -> None:
     """Measure, print, and write the table between its marks."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
@@ -140,7 +134,7 @@ def main() -> None:
         codes = model.transform(X)
         text = table([measured(kind, path, X, codes, rounds) for kind in BODIES], rounds)
     print(text)
-    put(text, "benchmarks.serving", PAGE)
+    put(SHIPPING, "serving", text)
 
 
 if __name__ == "__main__":

@@ -159,27 +159,7 @@ class Atlas:
 def atlas_of(model: BaseAutoencoder, X: Any, y: ArrayLike | None = None, *, n_rows: int = MOST_ROWS) -> Atlas:
     """Encode rows and lay their codes out.
 
-    Parameters
-    ----------
-    model : autoencoder
-        A fitted model.
-    X : array-like of shape (n, ...)
-        Rows of any kind that ``transform`` takes, in the shape that was fitted.
-    y : array-like of shape (n,), default=None
-        Labels: up to 20 distinct values are classes, more are numbers.
-    n_rows : int, default=100_000
-        The most rows that are shown. Of more, and of rows that take more than 256 MB or whose codes take more than
-        64 MB, some are drawn without replacement, always the same ones.
-
-    Returns
-    -------
-    Atlas
-        What a page shows.
-
-    Raises
-    ------
-    DataError
-        If X has another shape than the rows that were fitted, or ``y`` is not one label for each row.
+    It takes ``model``, ``X``, ``y`` and ``n_rows`` as `isthmus.explorer.explore` does, and refuses what that refuses.
     """
     check_is_fitted(model)
     numbers_only("the explorer", model.schema_.table)

@@ -6,6 +6,7 @@ convolution, and what cannot be shared out evenly is padded or cropped at the en
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -46,14 +47,14 @@ def _margins(top_and_bottom: Ends, left_and_right: Ends) -> list[nn.Module]:
     return [nn.ZeroPad2d(margins)] if any(margins) else []
 
 
-class _Windowed:
+class _Windowed(ABC):
     """What convolutions and pooling share: a window that moves over the image."""
 
     padding: str
 
+    @abstractmethod
     def _window(self) -> list[tuple[int, int]]:
         """Give the width and the stride of the window on each side."""
-        raise NotImplementedError
 
     def _places(self, shape: tuple[int, ...]) -> list[int]:
         """Count the places of the window on each side."""

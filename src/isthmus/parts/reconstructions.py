@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -17,12 +18,12 @@ from isthmus.parts.protocols import Reconstruction
 _LEAST_LOG_SCALE = -10.0
 
 
-class _Cellwise:
+class _Cellwise(ABC):
     """A loss that is a sum of terms, one for each cell."""
 
+    @abstractmethod
     def terms(self, output: Tensor, rows: Tensor) -> Tensor:
         """Give the term of each cell."""
-        raise NotImplementedError
 
     def loss(self, output: Tensor, rows: Tensor) -> Tensor:
         """Sum over columns, mean over rows."""

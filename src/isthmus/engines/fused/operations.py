@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -76,7 +77,7 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Plain:
+class Plain(ABC):
     """What operations share: one without weights needs only to write its ways forward and back.
 
     Attributes
@@ -137,13 +138,13 @@ class Plain:
         """Give name, size and type of the memory it wants besides its inputs and outputs."""
         return []
 
+    @abstractmethod
     def forward(self, body: Body, place: int) -> None:
         """Write the way from ``v<place>`` to the next."""
-        raise NotImplementedError
 
+    @abstractmethod
     def backward(self, body: Body, place: int, *, inputs_too: bool) -> None:
         """Write the way from the gradient ``g<place + 1>`` to those of the weights and, if wanted, of the inputs."""
-        raise NotImplementedError
 
     def packed_at(self, start: int) -> Plain:
         """Give the operation with its packed weights at a place."""
