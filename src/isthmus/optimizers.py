@@ -13,7 +13,9 @@ def lean(kind: type[optim.Optimizer]) -> Any:
     """Give an optimizer that does not import torch's compiler.
 
     torch wraps ``step`` and ``add_param_group`` for the compiler. The wrappers import it, which takes a second and more
-    in each process that trains, and tell it of every step. What they wrap is the same arithmetic.
+    in each process that trains, and tell it of every step. Another wrapper names each step for torch's profiler and
+    calls the optimizer's hooks, of which there are none: it takes as long as the rest of a small step. What they wrap
+    is the same arithmetic.
 
     Parameters
     ----------
@@ -25,8 +27,10 @@ def lean(kind: type[optim.Optimizer]) -> Any:
     type
         A class with the same parameters, state and steps.
     """
+    step = torch.no_grad()(inspect.unwrap(kind.step))
+    step.hooked = True  # torch's own sign of a step that is wrapped already
     changed = {
-        "step": torch.no_grad()(inspect.unwrap(kind.step)),
+        "step": step,
         "add_param_group": inspect.unwrap(kind.add_param_group),
         "__doc__": kind.__doc__,
     }

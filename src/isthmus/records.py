@@ -78,7 +78,7 @@ class Batch:
     weights: Tensor | None = None
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return self.rows.shape[0]
 
     @property
     def plain(self) -> bool:
@@ -88,7 +88,7 @@ class Batch:
     @property
     def weight(self) -> float:
         """Sum of the weights."""
-        return len(self.rows) if self.weights is None else float(self.weights.sum())
+        return len(self) if self.weights is None else float(self.weights.sum())
 
     @property
     def cells(self) -> float:

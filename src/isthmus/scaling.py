@@ -57,17 +57,26 @@ class Scaling:
     def _stretches(self) -> bool:
         return bool((self.scale != 1).any())
 
+    @cached_property
+    def _numbers(self) -> tuple[float, float] | None:
+        """Offset and scale where one of each is for all columns."""
+        return (self.offset.item(), self.scale.item()) if self.offset.numel() == self.scale.numel() == 1 else None
+
+    def _like(self, rows: Tensor) -> tuple[Tensor | float, Tensor | float]:
+        """Give offset and scale as they are applied to rows."""
+        return self._numbers or (self.offset.to(rows), self.scale.to(rows))
+
     def apply(self, rows: Tensor) -> Tensor:
         """Scale rows of any type and shape; the answer is float32. Wide types are scaled before they are narrowed."""
         wide = rows.dtype in _WIDE and rows.device.type != "mps"
         scaled = rows.to(torch.float64 if wide else torch.float32, copy=True)
-        shape = scaled.shape
-        scaled = scaled.reshape(shape[0], -1)
+        flat = scaled.flatten(1)
+        offset, scale = self._like(scaled)
         if self._moves:
-            scaled.sub_(self.offset.to(scaled))
+            flat.sub_(offset)
         if self._stretches:
-            scaled.div_(self.scale.to(scaled))
-        return scaled.to(torch.float32).reshape(shape)
+            flat.div_(scale)
+        return flat.to(torch.float32).reshape(scaled.shape)
 
     def check_fits(self, columns: int) -> None:
         """Refuse tensors that are not one number, or one for each column, of float64."""

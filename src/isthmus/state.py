@@ -37,8 +37,10 @@ class Totals:
     def add(self, batch: Batch, losses: dict[str, Tensor], error: Tensor) -> None:
         """Add the mean losses of a batch and its sum of squared errors."""
         for name, loss in losses.items():
-            self.losses[name] = self.losses.get(name, 0.0) + loss.detach() * len(batch)
-        self.error = self.error.to(error.device) + error
+            if name not in self.losses:
+                self.losses[name] = torch.zeros_like(loss)
+            self.losses[name].add_(loss.detach(), alpha=len(batch))
+        self.error = self.error.to(error.device).add_(error)
         self.rows += batch.weight
         self.cells += batch.cells
 

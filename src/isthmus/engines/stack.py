@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 _SIZES = 2
-_BACKWARD: dict[type[nn.Module], Callable[[Any, Tensor, Tensor], Tensor]] = {
-    nn.ReLU: lambda layer, gradient, output: torch.ops.aten.threshold_backward.grad_input(
-        gradient, output, 0, grad_input=gradient
-    ),
-    nn.LeakyReLU: lambda layer, gradient, output: torch.ops.aten.leaky_relu_backward.grad_input(
-        gradient, output, layer.negative_slope, True, grad_input=gradient
-    ),
-    nn.Sigmoid: lambda layer, gradient, output: torch.ops.aten.sigmoid_backward.grad_input(
-        gradient, output, grad_input=gradient
-    ),
-    nn.Tanh: lambda layer, gradient, output: torch.ops.aten.tanh_backward.grad_input(
-        gradient, output, grad_input=gradient
-    ),
-}
-_FORWARD: dict[type[nn.Module], Callable[[Any, Tensor], Tensor]] = {
-    nn.ReLU: lambda layer, values: torch.relu_(values),
-    nn.LeakyReLU: lambda layer, values: nn.functional.leaky_relu_(values, layer.negative_slope),
-    nn.Sigmoid: lambda layer, values: torch.sigmoid_(values),
-    nn.Tanh: lambda layer, values: torch.tanh_(values),
-}
+_aten = torch.ops.aten
+
+
+def _forward(layer: nn.Module) -> Callable[[Tensor], object]:
+    """Give what an activation does to a layer's output, in place."""
+    if isinstance(layer, nn.LeakyReLU):
+        return partial(functional.leaky_relu_, negative_slope=layer.negative_slope)
+    return {nn.ReLU: torch.relu_, nn.Sigmoid: torch.sigmoid_, nn.Tanh: torch.tanh_}[type(layer)]
+
+
+def _backward(layer: nn.Module) -> Callable[[Tensor, Tensor], object]:
+    """Give what an activation does, in place, to the gradient at its output, given that output."""
+    if isinstance(layer, nn.ReLU):
+        by_output = _aten.threshold_backward.grad_input
+        return lambda gradient, output: by_output(gradient, output, 0, grad_input=gradient)
+    if isinstance(layer, nn.LeakyReLU):
+        leaky, slope = _aten.leaky_relu_backward.grad_input, layer.negative_slope
+        return lambda gradient, output: leaky(gradient, output, slope, True, grad_input=gradient)
+    smooth = {nn.Sigmoid: _aten.sigmoid_backward, nn.Tanh: _aten.tanh_backward}[type(layer)].grad_input
+    return lambda gradient, output: smooth(gradient, output, grad_input=gradient)
 
 
 def is_stack(network: nn.Module) -> bool:
@@ -37,7 +39,7 @@ def is_stack(network: nn.Module) -> bool:
     if type(network) is not nn.Sequential or not network or type(network[0]) is not nn.Linear:
         return False
     kinds = [type(layer) for layer in network]
-    known = all(kind is nn.Linear or kind in _FORWARD for kind in kinds)
+    known = all(kind in (nn.Linear, nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh) for kind in kinds)
     alone = all(nn.Linear in pair for pair in pairwise(kinds))
     return known and alone and all(layer.bias is not None for layer in network if type(layer) is nn.Linear)
 
@@ -54,26 +56,24 @@ class Stack:
     """
 
     def __init__(self, network: nn.Sequential, gradients: Sequence[Tensor]) -> None:
-        layers = list(network)
-        places = [place for place, layer in enumerate(layers) if isinstance(layer, nn.Linear)]
-        self._linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
-        self._activations = [
-            layers[place + 1] if place + 1 < len(layers) and place + 1 not in places else None for place in places
-        ]
-        self._gradients = list(zip(gradients[::2], gradients[1::2], strict=True))
-        self._values: list[Tensor] = []
-        self._memory: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
+        self._layers: list[_Layer] = []
+        memory = iter(gradients)
+        for layer in network:
+            if isinstance(layer, nn.Linear):
+                self._layers.append(_Layer(layer.weight.data, layer.bias.data, next(memory), next(memory)))
+            else:
+                self._layers[-1].activate, self._layers[-1].slope = _forward(layer), _backward(layer)
+        self._memory: dict[int, list[_Room]] = {}
+        self._rows = torch.empty(0)
 
     def forward(self, rows: Tensor) -> Tensor:
         """Give the last layer's output for ``rows`` of shape (n, columns); the next call overwrites it."""
-        self._values = [rows]
-        outputs, _ = self._room(len(rows))
-        for linear, activation, out in zip(self._linear, self._activations, outputs, strict=True):
-            torch.addmm(linear.bias, self._values[-1], linear.weight.t(), out=out)
-            if activation is not None:
-                _FORWARD[type(activation)](activation, out)
-            self._values.append(out)
-        return outputs[-1]
+        self._rows = values = rows
+        for layer, room in zip(self._layers, self._room(rows.shape[0]), strict=True):
+            values = torch.addmm(layer.bias, values, layer.transposed, out=room.output)
+            if layer.activate is not None:
+                layer.activate(values)
+        return values
 
     def backward(self, gradient: Tensor, *, inputs_too: bool) -> Tensor:
         """Write the gradients of the parameters, given that of the last output, which is overwritten.
@@ -83,28 +83,50 @@ class Stack:
         Tensor
             The gradient at the rows if ``inputs_too``, else at the first layer's output.
         """
-        _, room = self._room(len(gradient))
-        for place in reversed(range(len(self._linear))):
-            activation, linear = self._activations[place], self._linear[place]
-            if activation is not None:
-                gradient = _BACKWARD[type(activation)](activation, gradient, self._values[place + 1])
-            weight, bias = self._gradients[place]
-            torch.mm(gradient.t(), self._values[place], out=weight)
-            torch.sum(gradient, 0, out=bias)
+        rooms = self._room(gradient.shape[0])
+        for place in reversed(range(len(self._layers))):
+            layer = self._layers[place]
+            if layer.slope is not None:
+                layer.slope(gradient, rooms[place].output)
+            inputs = rooms[place - 1].output if place else self._rows
+            torch.mm(gradient.t(), inputs, out=layer.weight_gradient)
+            torch.sum(gradient, 0, out=layer.bias_gradient)
             if place or inputs_too:
-                gradient = torch.mm(gradient, linear.weight, out=room[place])
+                gradient = torch.mm(gradient, layer.weight, out=rooms[place].gradient)
         return gradient
 
     def release(self) -> None:
         """Give back the memory of the outputs and gradients."""
         self._memory.clear()
-        self._values = []
+        self._rows = torch.empty(0)
 
-    def _room(self, rows: int) -> tuple[list[Tensor], list[Tensor]]:
-        """Give memory for the outputs of each layer and for the gradients at each layer's input."""
+    def _room(self, rows: int) -> list[_Room]:
+        """Give memory for so many rows."""
         if rows not in self._memory:
             if len(self._memory) == _SIZES:
                 self._memory.clear()
-            outputs = [torch.empty(rows, layer.out_features) for layer in self._linear]
-            self._memory[rows] = outputs, [torch.empty(rows, layer.in_features) for layer in self._linear]
+            shapes = [layer.weight.shape for layer in self._layers]
+            self._memory[rows] = [_Room(torch.empty(rows, out), torch.empty(rows, columns)) for out, columns in shapes]
         return self._memory[rows]
+
+
+class _Layer:
+    """A linear layer and the activation behind it.
+
+    Views are made once: to make one takes as long as the arithmetic of a small layer.
+    """
+
+    activate: Callable[[Tensor], object] | None = None
+    slope: Callable[[Tensor, Tensor], object] | None = None
+
+    def __init__(self, weight: Tensor, bias: Tensor, weight_gradient: Tensor, bias_gradient: Tensor) -> None:
+        self.weight, self.transposed, self.bias = weight, weight.t(), bias
+        self.weight_gradient, self.bias_gradient = weight_gradient, bias_gradient
+
+
+@dataclass(frozen=True)
+class _Room:
+    """Memory for a layer's output, and for the gradient at its input."""
+
+    output: Tensor
+    gradient: Tensor

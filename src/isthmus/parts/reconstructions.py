@@ -66,8 +66,8 @@ class SquaredError(_OnRows):
     def loss_and_gradient(self, output: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Give the loss and its derivative by the output."""
         difference = torch.sub(output, rows)
-        flat = difference.reshape(-1)
-        return torch.dot(flat, flat) / len(rows), difference.mul_(2 / len(rows))
+        flat, n = difference.view(-1), rows.shape[0]
+        return torch.dot(flat, flat) / n, difference.mul_(2 / n)
 
 
 @part
