@@ -2,9 +2,12 @@
 
 import copy
 import json
+import os
 import pickle
+import signal
 import subprocess
 import sys
+import time
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -360,6 +363,32 @@ def test_code_is_compiled_once_for_all_processes(compiled, images, tmp_path, cap
     subprocess.run(command, check=True)
     assert np.array_equal(np.load(tmp_path / "rows.npy"), compiled.transform(images))
     assert {file.name: file.stat().st_mtime_ns for file in kept.file.parent.rglob("*.nb*")} == before
+
+
+def test_processes_that_compile_at_once_wait_for_each_other(images, tmp_path):
+    """Of two that find an empty folder one compiles; one that is killed meanwhile leaves nothing that harms."""
+    pytest.importorskip("numba")
+    np.save(tmp_path / "rows.npy", images)
+    program = (
+        "import isthmus, numpy as np, sys, torch; torch.set_num_threads(1); X = np.load(sys.argv[1]);"
+        "model = isthmus.ConvolutionalAutoencoder(channels=(1,), max_epochs=1, random_state=0, backend='fused').fit(X);"
+        "np.save(sys.argv[2], model.transform(X))"
+    )
+    cache = tmp_path / "cache"
+
+    def started(name):
+        command = [sys.executable, "-c", program, str(tmp_path / "rows.npy"), str(tmp_path / f"{name}.npy")]
+        return subprocess.Popen(command, env={**os.environ, "ISTHMUS_CACHE": str(cache)})
+
+    killed = started("killed")
+    while not list(cache.rglob("*.nbi")) and killed.poll() is None:
+        time.sleep(0.01)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    both = [started(name) for name in ("one", "other")]
+    assert [process.wait() for process in both] == [0, 0]
+    assert np.array_equal(np.load(tmp_path / "one.npy"), np.load(tmp_path / "other.npy"))
+    assert len(list(cache.glob("*.py"))) == 1
 
 
 def test_auto_measures_and_keeps_what_it_found(compiled, monkeypatch):
