@@ -66,18 +66,15 @@ class Moments:
             if own is not None and not own.any():
                 continue
             centred = centred[: len(batch)]
-            near = batch.mean(axis=0, dtype=wide) if own is None else own @ batch / own.sum()
-            np.subtract(batch, near, out=centred, dtype=wide, casting="same_kind")
+            count = len(batch) if own is None else float(own.sum(dtype=np.float64))
+            mean = batch.mean(axis=0, dtype=np.float64) if own is None else own @ batch / count
+            np.subtract(batch, mean.astype(wide), out=centred, dtype=wide, casting="same_kind")
             if np.any(scale != 1):
                 centred /= np.asarray(scale, np.float32)
-            self._add(centred, (near - offset) / scale, own)
-
-    def _add(self, centred: NDArray, near: NDArray, weights: NDArray | None) -> None:
-        if weights is not None:
-            centred *= np.sqrt(weights, dtype=np.float32)[:, None]
-        own = len(centred) if weights is None else float(weights.sum(dtype=np.float64))
-        mean = near + centred.sum(axis=0, dtype=np.float64) / own if weights is None else near
-        self.merge(Moments(own, mean, centred.T @ centred))  # numpy sees the symmetry, which halves the work
+            if own is not None:
+                centred *= np.sqrt(own, dtype=np.float32)[:, None]
+            # numpy sees the symmetry, which halves the work
+            self.merge(Moments(count, (mean - offset) / scale, centred.T @ centred))
 
     def merge(self, other: Moments) -> None:
         """Add what other rows gave (Chan's update)."""
@@ -206,21 +203,17 @@ def _moments_of_all(trainer: Trainer, earlier: Moments) -> Moments:
     """Add the training rows to earlier ones; each rank reads its share."""
     source, scaling, weights = trainer.rows.source, trainer.rows.scaling, trainer.rows.weights
     moments = earlier if trainer.ranks.first else Moments.none(len(earlier.mean))
-    centre = (scaling.centre * scaling.scale + scaling.offset).numpy()
+    centre = (scaling.centre * scaling.scale + scaling.offset).numpy() if trainer.rows.gaps else None
     order = Order(trainer.ranks.share(source.pieces, trainer.training))
     for block, places in ordered_blocks(source, order, numbered=weights is not None):
-        flat = _filled(block.reshape(len(block), -1), centre)
+        flat = block.reshape(len(block), -1)
+        flat = flat if centre is None else np.where(np.isnan(flat), centre, flat)
         own = None if weights is None else weights[places]
         moments.add(flat, scaling.offset.numpy(), scaling.scale.numpy(), own)
     first, *others = trainer.ranks.gathered(moments)
     for other in others:
         first.merge(other)
     return first
-
-
-def _filled(rows: NDArray, centre: NDArray) -> NDArray:
-    """Put the mean of the column where a cell is missing."""
-    return np.where(np.isnan(rows), centre, rows) if rows.dtype.kind == "f" and np.isnan(rows).any() else rows
 
 
 def _record(trainer: Trainer, components: Components, started: float) -> Epoch:

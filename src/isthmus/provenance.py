@@ -19,14 +19,12 @@ from isthmus.ranks import Ranks
 from isthmus.records import Provenance
 from isthmus.sources import Source
 
-_BYTES = 16
-
 
 class Digest:
     """A checksum of rows that come in blocks: the same rows in the same order and type give the same, however cut.
 
-    BLAKE2b with 128 bits, over the type and the shape of a row and then the bytes of the rows. Of a sparse matrix the
-    rows are those of the dense one.
+    SHA-256, for which processors have instructions, over the type and the shape of a row and then the bytes of the
+    rows. Of a sparse matrix the rows are those of the dense one.
 
     Parameters
     ----------
@@ -36,7 +34,7 @@ class Digest:
 
     def __init__(self, source: Source) -> None:
         head = f"{source.dtype.str} {source.row_shape}"
-        self._state = hashlib.blake2b(head.encode(), digest_size=_BYTES)
+        self._state = hashlib.sha256(head.encode())
         self._dtype = source.dtype
         self.rows = 0
 
@@ -49,7 +47,7 @@ class Digest:
         """Take in what the other ranks have seen of the rows."""
         if ranks.count > 1:
             digests, rows = zip(*ranks.gathered((str(self), self.rows)), strict=True)
-            self._state, self.rows = hashlib.blake2b(" ".join(digests).encode(), digest_size=_BYTES), sum(rows)
+            self._state, self.rows = hashlib.sha256(" ".join(digests).encode()), sum(rows)
 
     def __str__(self) -> str:
         return self._state.hexdigest()
@@ -69,7 +67,7 @@ def provenance_of(digest: Digest, seed: int | None, device: str, earlier: Proven
     )
     if earlier is None:
         return found
-    both = hashlib.blake2b(f"{earlier.digest} {digest}".encode(), digest_size=_BYTES).hexdigest()
+    both = hashlib.sha256(f"{earlier.digest} {digest}".encode()).hexdigest()
     return replace(found, seed=earlier.seed, rows=earlier.rows + digest.rows, digest=both)
 
 
