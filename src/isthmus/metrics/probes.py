@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_score
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from isthmus import params
 from isthmus.errors import DataError, ParameterError
@@ -74,6 +69,8 @@ def knn_accuracy(
     check_parameter("n_neighbors", n_neighbors, Number(1, len(votes) - (tests is None), integer=True))
     queries = sampled(len(votes if tests is None else tests[0]), n_samples, random_state)
     if tests is not None:
+        from sklearn.neighbors import KNeighborsClassifier
+
         classifier = KNeighborsClassifier(n_neighbors).fit(votes, names)
         return float(classifier.score(tests[0][queries], tests[1][queries]))
     classes, members = np.unique(names, return_inverse=True)
@@ -132,6 +129,11 @@ def linear_probe_accuracy(
     >>> round(linear_probe_accuracy(X.reshape(-1, 64), y, random_state=0), 2)
     0.97
     """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     learned, names = _labelled("codes", codes, "labels", labels)
     tests = _tests(test_codes, test_labels, learned)
     classes, sizes = np.unique(names, return_counts=True)
