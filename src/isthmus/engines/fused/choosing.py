@@ -87,10 +87,12 @@ def fused_for(module: AutoencoderModule, work: Work, tell: Tell, *, forced: bool
         kept = _kept(network, os.environ.get(VARIABLE), torch.get_num_threads())
         decision = {"faster": True} if forced else kept.decision
         if decision is None:
-            decision = kept.decide(_tried(module, network, kept.load(tell), work.batch_size))
+            decision = kept.decide(_tried(module, network, _loaded(kept, tell), work.batch_size))
         if not decision["faster"]:
             return "fused code is not faster"
-        return Fused(module, network, kept.load(tell))
+        return Fused(module, network, _loaded(kept, tell))
+    except NotCoveredError as reason:
+        return f"not fused: {reason}"
     except OSError as error:
         return f"the cache folder {cache_folder()} cannot be written to: {error.strerror}"
 
@@ -109,8 +111,8 @@ def passes_for(module: AutoencoderModule, backend: str) -> Passes | None:
     try:
         kept = _kept(network, os.environ.get(VARIABLE), torch.get_num_threads())
         decision = {"faster": True} if backend == "fused" else kept.decision
-        return Passes(module, network, kept.load(_silent)) if decision and decision["faster"] else None
-    except OSError:
+        return Passes(module, network, _loaded(kept, _silent)) if decision and decision["faster"] else None
+    except (NotCoveredError, OSError):
         return None
 
 
@@ -118,6 +120,17 @@ def passes_for(module: AutoencoderModule, backend: str) -> Passes | None:
 def _kept(network: Network, folder: str | None, threads: int) -> Kept:
     """Find the code of a network; what else decides about its place is named, so that it is found anew."""
     return Kept(source_of(network))
+
+
+def _loaded(kept: Kept, tell: Tell) -> Any:
+    """Give the compiled code, or say that this numba cannot compile it."""
+    from numba.core.errors import NumbaError
+
+    try:
+        return kept.load(tell)
+    except NumbaError as error:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise NotCoveredError(f"numba cannot compile the network: {first}") from error
 
 
 def _silent(text: str) -> None:
