@@ -1,4 +1,4 @@
-"""Lean optimizers take the same steps as torch's own."""
+"""Lean optimizers take the same steps as torch's own, at the rates that are documented."""
 
 import copy
 from functools import partial
@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn, optim
 
-from isthmus.optimizers import lean
+from isthmus.hyperparameters import Training
+from isthmus.optimizers import lean, optimizer_for
 
 KINDS = {
     "adam": (optim.Adam, {"fused": True, "weight_decay": 0.1}),
@@ -35,3 +36,20 @@ def test_steps_and_state_are_the_same(name):
     assert torch.equal(layer.weight, twin.weight)
     torch.testing.assert_close(ours.state_dict(), theirs.state_dict(), rtol=0, atol=0)
     assert all(not value.requires_grad for state in ours.state.values() for value in state.values())
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "rate"), [("adam", 2e-3), ("adamw", 2e-3), ("sgd", 1e-3), ("rmsprop", 1e-3), ("adadelta", 1.0)]
+)
+def test_without_a_learning_rate_it_is_the_optimizers_own(optimizer, rate):
+    for settings, expected in (
+        (Training(optimizer=optimizer), rate),
+        (Training(optimizer=optimizer, learning_rate=0.5), 0.5),
+    ):
+        assert optimizer_for(list(nn.Linear(2, 2).parameters()), settings).param_groups[0]["lr"] == expected
+
+
+def test_sgd_has_momentum():
+    assert (
+        optimizer_for(list(nn.Linear(2, 2).parameters()), Training(optimizer="sgd")).param_groups[0]["momentum"] == 0.9
+    )

@@ -25,7 +25,7 @@ from isthmus.rows import Rows
 from isthmus.scaling import learn_scaling
 from isthmus.sources import ArrayRows
 from isthmus.state import TrainingState
-from isthmus.training import Trainer, optimizer_for
+from isthmus.training import Trainer
 
 CPU = torch.device("cpu")
 RANDOM = np.random.RandomState(0)
@@ -115,23 +115,6 @@ def test_every_optimizer_lowers_the_loss(optimizer):
     losses = [epoch.loss for epoch in trainer.state.history]
     assert losses[-1] < 0.9 * losses[0]
     assert losses[-1] < losses[len(losses) // 2] < losses[0]
-
-
-@pytest.mark.parametrize(
-    ("optimizer", "rate"), [("adam", 2e-3), ("adamw", 2e-3), ("sgd", 1e-3), ("rmsprop", 1e-3), ("adadelta", 1.0)]
-)
-def test_without_a_learning_rate_it_is_the_optimizers_own(optimizer, rate):
-    for settings, expected in (
-        (Training(optimizer=optimizer), rate),
-        (Training(optimizer=optimizer, learning_rate=0.5), 0.5),
-    ):
-        assert optimizer_for(list(nn.Linear(2, 2).parameters()), settings).param_groups[0]["lr"] == expected
-
-
-def test_sgd_has_momentum():
-    assert (
-        optimizer_for(list(nn.Linear(2, 2).parameters()), Training(optimizer="sgd")).param_groups[0]["momentum"] == 0.9
-    )
 
 
 # ---------------------------------------------------------------- schedules

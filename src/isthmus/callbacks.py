@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from isthmus.records import Epoch
@@ -177,3 +179,27 @@ class ScikitLearnCallbacks(Watcher):
         self._fit.call_on_fit_task_end(
             estimator=self._estimator, X=self._X, y=self._y, reconstruction_attributes=lambda: fitted
         )
+
+
+@contextmanager
+def watched(trainer: Trainer) -> Iterator[None]:
+    """Let the callbacks watch a block, to its end or its failure."""
+    for callback in trainer.callbacks:
+        callback.begin(trainer)
+    try:
+        yield
+    finally:
+        trainer.module.eval()
+        for callback in trainer.callbacks:
+            callback.end(trainer)
+
+
+def begin_epoch(trainer: Trainer) -> None:
+    """Tell the callbacks that an epoch begins."""
+    for callback in trainer.callbacks:
+        callback.epoch_began(trainer)
+
+
+def tell(trainer: Trainer, epoch: Epoch) -> bool:
+    """Tell the callbacks that an epoch is over; True if one of them stops the run."""
+    return any([callback.epoch_ended(trainer, epoch) for callback in trainer.callbacks])

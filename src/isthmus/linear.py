@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd, svd_flip
 from torch import nn
 
+from isthmus.callbacks import begin_epoch, tell, watched
 from isthmus.errors import ParameterError
 from isthmus.module import AutoencoderModule
 from isthmus.records import Epoch
 from isthmus.sources import Order, ordered_blocks
-from isthmus.training import Trainer, begin_epoch, tell, watched
+from isthmus.training import Trainer
 
 WIDEST_COVARIANCE = 4_096
 _BATCH = 8_192

@@ -1,12 +1,17 @@
-"""torch's optimizers, without what they do for its compiler."""
+"""How weights follow the gradient: torch's optimizers, without what they do for its compiler, and learning rates."""
 
 from __future__ import annotations
 
 import inspect
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
-from torch import optim
+from torch import nn, optim
+
+from isthmus.hyperparameters import Training
 
 
 def lean(kind: type[optim.Optimizer]) -> Any:
@@ -35,3 +40,27 @@ def lean(kind: type[optim.Optimizer]) -> Any:
         "__doc__": kind.__doc__,
     }
     return type(kind.__name__, (kind,), changed)
+
+
+_OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
+    "adam": partial(lean(optim.Adam), fused=True),
+    "adamw": partial(lean(optim.AdamW), fused=True),
+    "sgd": partial(lean(optim.SGD), momentum=0.9, fused=True),
+    "adadelta": lean(optim.Adadelta),
+    "rmsprop": lean(optim.RMSprop),
+}
+_RATES = {"adam": 2e-3, "adamw": 2e-3, "sgd": 1e-3, "adadelta": 1.0, "rmsprop": 1e-3}
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda progress: 1.0,
+    "linear": lambda progress: 1 - progress,
+    "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
+}
+
+
+def optimizer_for(parameters: Sequence[nn.Parameter], settings: Training) -> optim.Optimizer:
+    """Make the optimizer that the settings name, at its own learning rate if they give none."""
+    rate = settings.learning_rate or _RATES[settings.optimizer]
+    optimizer = _OPTIMIZERS[settings.optimizer](parameters, lr=rate, weight_decay=settings.weight_decay)
+    for group in optimizer.param_groups:
+        group["initial_lr"] = group["lr"]
+    return optimizer

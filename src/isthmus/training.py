@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -17,13 +17,13 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn, optim
 
 from isthmus.allocator import kept_memory
-from isthmus.callbacks import Callback
+from isthmus.callbacks import Callback, begin_epoch, tell, watched
 from isthmus.divergence import LossWatch, diverged, overflowed, seen_in
 from isthmus.engines import Engine, Measuring, Work, accumulated, engine_for
 from isthmus.errors import DivergedError
 from isthmus.hyperparameters import Training
 from isthmus.module import AutoencoderModule
-from isthmus.optimizers import lean
+from isthmus.optimizers import SCHEDULES, optimizer_for
 from isthmus.ranks import Ranks
 from isthmus.records import Batch, Epoch
 from isthmus.rows import Rows, predictions_size
@@ -32,28 +32,6 @@ from isthmus.state import Totals, TrainingState
 
 _LEAST_STEPS, _LEAST_EPOCHS = 1_000, 15
 _SLOWER = 0.1
-_OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
-    "adam": partial(lean(optim.Adam), fused=True),
-    "adamw": partial(lean(optim.AdamW), fused=True),
-    "sgd": partial(lean(optim.SGD), momentum=0.9, fused=True),
-    "adadelta": lean(optim.Adadelta),
-    "rmsprop": lean(optim.RMSprop),
-}
-_RATES = {"adam": 2e-3, "adamw": 2e-3, "sgd": 1e-3, "adadelta": 1.0, "rmsprop": 1e-3}
-_SCHEDULES: dict[str, Callable[[float], float]] = {
-    "constant": lambda progress: 1.0,
-    "linear": lambda progress: 1 - progress,
-    "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
-}
-
-
-def optimizer_for(parameters: Sequence[nn.Parameter], settings: Training) -> optim.Optimizer:
-    """Make the optimizer that the settings name, at its own learning rate if they give none."""
-    rate = settings.learning_rate or _RATES[settings.optimizer]
-    optimizer = _OPTIMIZERS[settings.optimizer](parameters, lr=rate, weight_decay=settings.weight_decay)
-    for group in optimizer.param_groups:
-        group["initial_lr"] = group["lr"]
-    return optimizer
 
 
 @dataclass
@@ -209,7 +187,7 @@ class Trainer:
             while state.step < steps:
                 batch = next(batches, None)
                 progress = min(1.0, (len(state.history) * self.steps + state.step) / (self.epochs * self.steps))
-                self._set_rate(_SCHEDULES[self.schedule](progress))
+                self._set_rate(SCHEDULES[self.schedule](progress))
                 if batch is not None:  # a rank may have no rows left while others have
                     losses, error = self._gradient(batch, progress)
                     self._refuse(watch.ago(losses), batch)
@@ -311,27 +289,3 @@ class Trainer:
         if isinstance(self.engine, Measuring):
             return self.engine.measure(batch, inputs)
         return self.module.losses(batch, inputs, 1.0, generator, training=False)
-
-
-@contextmanager
-def watched(trainer: Trainer) -> Iterator[None]:
-    """Let the callbacks watch a block, to its end or its failure."""
-    for callback in trainer.callbacks:
-        callback.begin(trainer)
-    try:
-        yield
-    finally:
-        trainer.module.eval()
-        for callback in trainer.callbacks:
-            callback.end(trainer)
-
-
-def begin_epoch(trainer: Trainer) -> None:
-    """Tell the callbacks that an epoch begins."""
-    for callback in trainer.callbacks:
-        callback.epoch_began(trainer)
-
-
-def tell(trainer: Trainer, epoch: Epoch) -> bool:
-    """Tell the callbacks that an epoch is over; True if one of them stops the run."""
-    return any([callback.epoch_ended(trainer, epoch) for callback in trainer.callbacks])
