@@ -3,11 +3,10 @@
 import copy
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 from torch.nn import functional
 
 
@@ -34,21 +33,18 @@ def fine_tuned(
     *,
     epochs: int,
     learning_rate: float = 1e-3,
-    standardised: bool = False,
     seed: int = 0,
 ) -> nn.Module:
     """Give a stack of encoders with a softmax layer on top, all trained with labels.
 
-    Adam under a cosine schedule, batches of 128, as it is after the last epoch. With ``standardised`` the layer sees
-    codes without the mean and the deviation that they had before.
+    Adam under a cosine schedule, batches of 128, as it is after the last epoch.
     """
     generator = Generator().manual_seed(seed)
-    rows, labels = torch.from_numpy(X), torch.from_numpy(y.astype(np.int64))
+    rows, labels = torch.tensor(X), torch.tensor(y, dtype=torch.int64)
     stack = nn.Sequential(*(copy.deepcopy(encoder) for encoder in encoders))
     with torch.no_grad():
-        codes = torch.cat([stack(part) for part in rows.split(1024)])
-    between = _Standardised(codes) if standardised else nn.Identity()
-    network = nn.Sequential(stack, between, _softmax_layer(codes.shape[1], generator)).train()
+        width = stack(rows[:1]).shape[1]
+    network = nn.Sequential(stack, _softmax_layer(width, generator)).train()
     optimizer = torch.optim.Adam(network.parameters(), learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * -(-len(X) // 128))
     for _ in range(epochs):
@@ -65,18 +61,6 @@ def accuracy(network: nn.Module, rows: NDArray, labels: NDArray) -> float:
     """Give the share of rows whose largest logit is that of their label."""
     guesses = network(torch.from_numpy(rows)).argmax(dim=1).numpy()
     return float((guesses == labels).mean())
-
-
-class _Standardised(nn.Module):
-    """Codes with the mean and the deviation that they had before fine-tuning taken out."""
-
-    def __init__(self, codes: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("mean", codes.mean(dim=0))
-        self.register_buffer("scale", codes.std(dim=0).clamp_min(1e-3))
-
-    def forward(self, codes: Tensor) -> Tensor:
-        return (codes - self.mean) / self.scale
 
 
 def _softmax_layer(width: int, generator: Generator) -> nn.Linear:

@@ -23,14 +23,14 @@ PROTOCOLS: dict[str, Callable[[], Outcome]] = {
 }
 
 TRIED: dict[str, str] = {
-    "winner_take_all": "one run, shortened to 10 epochs; the paper's 50 epochs and its linear SVM have not been tried",
-    "keras_denoising": "one run, at Keras's batch size and rate, with nearest up-sampling in the decoder",
-    "contractive": "10 epochs, then 15 with all labels at .001, the softmax layer on the codes as they are: 2.14 %; "
-    "standardised codes and a rate chosen by validation rows, as now, made it no better; tied weights and more epochs "
-    "have not been tried",
-    "importance_weighted": "20 epochs in batches of 20 at a constant rate",
-    "k_sparse": "6 epochs, and a logistic regression, stopped after 100 steps, on the k largest units of a row, which "
-    "are the numbers above; the protocol as it is now (12 epochs, all rows, the 3 k largest units as in the paper) has "
-    "not been run to its end",
+    "stacked_denoising": "noise helps by more than asked, the level is not reached; 20 epochs a layer and 30 with "
+    "labels, more have not been tried; on MNIST's own 10,000 test images one seed gives 3.45 % -> 3.08 %",
+    "winner_take_all": "10 epochs (96.91 %) and 50; C of .01, .1 and 1, of which the smallest did best; the paper's "
+    "linear SVM has not been tried",
+    "contractive": "contraction .1 and .5; 8, 10 and 20 epochs of pre-training; the softmax layer on the codes as they "
+    "are and on standardised ones; rates from .0003 to .03, of which .01 did best: 1.63 to 2.19 %; tied weights have "
+    "not been tried",
+    "k_sparse": "6 epochs with the k largest units (3.77 to 4.63 %), 20 epochs with the 3 k largest; the fewer units "
+    "are active the better, which is not the paper's order; tied weights and hundreds of epochs have not been tried",
 }
 """What was tried where a bar is not reached."""

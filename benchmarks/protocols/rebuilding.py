@@ -69,26 +69,19 @@ def keras_denoising() -> Outcome:
     rows = T.astype(np.float32) / 255
     corrupted = np.clip(rows + 0.4 * np.random.RandomState(0).randn(*rows.shape).astype(np.float32), 0, 1)
     settings = {"network": parts.Convolutional((32, 32)), "reconstruction": "bernoulli"}
-    settings |= {"batch_size": 128, "learning_rate": 1e-3, "random_state": 0}
-    clean, noisy = Autoencoder(None, **settings), DenoisingAutoencoder(None, noise_level=0.4, **settings)
-    _learn(clean, X, epochs=5)
-    noisy.partial_fit(X[:1]).module_.load_state_dict(clean.module_.state_dict())
+    settings |= {"batch_size": 32, "max_epochs": 5, "validation_fraction": 0.0, "random_state": 0}
+    clean = Autoencoder(None, **settings).fit(X)
+    noisy = DenoisingAutoencoder(None, noise_level=0.4, **settings).fit(X)
     first = _cross_entropy(clean.reconstruct(T) / 255, rows)
-    _learn(noisy, X, epochs=5)
     second = _cross_entropy(noisy.reconstruct(255 * corrupted) / 255, rows)
     return Outcome(
         "clean .0664 after 5 epochs, denoising .0882 after 5 more",
         f"clean {first:.4f}, denoising {second:.4f}",
         "at most those",
         first <= 0.0664 and second <= 0.0882,
-        "nearest up-sampling where Keras has transposed convolutions; fresh noise in each epoch; the denoising network "
-        "goes on from 5 clean epochs, Keras's from 50",
+        "nearest up-sampling where Keras has transposed convolutions; batches of 32, Keras's of 128; Adam under a "
+        "cosine schedule; fresh noise in each epoch; the denoising network starts anew, Keras's after 50 clean epochs",
     )
-
-
-def _learn(model: Autoencoder | DenoisingAutoencoder, X: NDArray, epochs: int) -> None:
-    for _ in range(epochs):
-        model.partial_fit(X)
 
 
 def _cross_entropy(rebuilt: NDArray, rows: NDArray) -> float:
