@@ -146,7 +146,7 @@ def main() -> None:
         f"{machine()}; dense network, hidden {HIDDEN}, code {CODE}, batches of {BATCH:,}; peaks are over a first fit."
     )
     rows = table(HEADS, [line(size, one) for size, one in found.items()])
-    put(PAGE, "growth", f"{about}.\n\n{rows}\n\n![Cost of a row and of a cell]({PLOT.name})")
+    put(PAGE, "growth", f"{about}\n\n{rows}\n\n![Cost of a row and of a cell]({PLOT.name})")
 
 
 if __name__ == "__main__":
