@@ -97,17 +97,26 @@ def transform(
 
 @contextmanager
 def _quietly_in_order() -> Iterator[Any]:
-    """Give the module `ray.data` with blocks in their order and errors alone on the screen, for a block of code."""
+    """Give the module `ray.data` with blocks in their order and errors alone on the screen, for a block of code.
+
+    Ray's second reader of Parquet (``use_datasource_v2``, the default of 2.60) hands row groups on as they come,
+    whatever order is asked for; the first one keeps it.
+    """
     data = require("ray.data", "ray")
     context, logger = data.DataContext.get_current(), logging.getLogger("ray.data")
-    before = context.execution_options.preserve_order, context.enable_progress_bars, logger.level
-    context.execution_options.preserve_order, context.enable_progress_bars = True, False
+    wanted = [(context.execution_options, "preserve_order", True), (context, "enable_progress_bars", False)]
+    if hasattr(context, "use_datasource_v2"):
+        wanted.append((context, "use_datasource_v2", False))
+    before, level = [getattr(owner, name) for owner, name, _ in wanted], logger.level
+    for owner, name, value in wanted:
+        setattr(owner, name, value)
     logger.setLevel(logging.ERROR)
     try:
         yield data
     finally:
-        context.execution_options.preserve_order, context.enable_progress_bars = before[:2]
-        logger.setLevel(before[2])
+        for (owner, name, _), value in zip(wanted, before, strict=True):
+            setattr(owner, name, value)
+        logger.setLevel(level)
 
 
 def _written(codes: Any, out: str | Path) -> None:
