@@ -204,17 +204,23 @@ def _moments_of_all(trainer: Trainer, earlier: Moments) -> Moments:
     """Add the training rows to earlier ones; each rank reads its share."""
     source, scaling, weights = trainer.rows.source, trainer.rows.scaling, trainer.rows.weights
     moments = earlier if trainer.ranks.first else Moments.none(len(earlier.mean))
-    centre = (scaling.centre * scaling.scale + scaling.offset).numpy() if trainer.rows.gaps else None
+    centre = (scaling.centre * scaling.scale + scaling.offset).numpy()
     order = Order(trainer.ranks.share(source.pieces, trainer.training))
     for block, places in ordered_blocks(source, order, numbered=weights is not None):
         flat = block.reshape(len(block), -1)
-        flat = flat if centre is None else np.where(np.isnan(flat), centre, flat)
+        if trainer.rows.gaps:
+            flat = _filled(flat, centre)
         own = None if weights is None else weights[places]
         moments.add(flat, scaling.offset.numpy(), scaling.scale.numpy(), own)
     first, *others = trainer.ranks.gathered(moments)
     for other in others:
         first.merge(other)
     return first
+
+
+def _filled(rows: NDArray, centre: NDArray) -> NDArray:
+    """Put the mean of the column where a cell is missing; rows without such cells stay as they are, in their type."""
+    return np.where(np.isnan(rows), centre, rows) if rows.dtype.kind == "f" and np.isnan(rows).any() else rows
 
 
 def _record(trainer: Trainer, components: Components, started: float) -> Epoch:
