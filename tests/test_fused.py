@@ -263,13 +263,11 @@ def test_what_numba_cannot_compile_is_left_to_torch_with_its_words(monkeypatch, 
     monkeypatch.setattr(
         choosing, "source_of", lambda network: emitted(network) + "\nnjit((Numbers,))(lambda x: x.shap)\n"
     )
-    choosing._kept.cache_clear()
     module = module_of(Recipe(None, Convolutional((1,))), (4, 4))
     assert engine_for(module, "auto", MUCH).name.startswith("autograd (not fused: numba cannot compile the network: ")
     with pytest.raises(ParameterError, match="numba cannot compile the network: "):
         engine_for(module, "fused")
     assert choosing.passes_for(module, "fused") is None
-    choosing._kept.cache_clear()
 
 
 def test_decisions_are_taken_once(monkeypatch, tmp_path):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,25 +14,39 @@ from torch.nn import functional
 
 _SIZES = 2
 _aten = torch.ops.aten
+# What an activation does to a layer's output, and to the gradient at that output, given it; both in place.
+_Steps = tuple[Callable[[Tensor], object], Callable[[Tensor, Tensor], object]]
 
 
-def _forward(layer: nn.Module) -> Callable[[Tensor], object]:
-    """Give what an activation does to a layer's output, in place."""
-    if isinstance(layer, nn.LeakyReLU):
-        return partial(functional.leaky_relu_, negative_slope=layer.negative_slope)
-    return {nn.ReLU: torch.relu_, nn.Sigmoid: torch.sigmoid_, nn.Tanh: torch.tanh_}[type(layer)]
+def _relu(layer: nn.ReLU) -> _Steps:
+    by_output = _aten.threshold_backward.grad_input
+    return torch.relu_, lambda gradient, output: by_output(gradient, output, 0, grad_input=gradient)
 
 
-def _backward(layer: nn.Module) -> Callable[[Tensor, Tensor], object]:
-    """Give what an activation does, in place, to the gradient at its output, given that output."""
-    if isinstance(layer, nn.ReLU):
-        by_output = _aten.threshold_backward.grad_input
-        return lambda gradient, output: by_output(gradient, output, 0, grad_input=gradient)
-    if isinstance(layer, nn.LeakyReLU):
-        leaky, slope = _aten.leaky_relu_backward.grad_input, layer.negative_slope
-        return lambda gradient, output: leaky(gradient, output, slope, True, grad_input=gradient)
-    smooth = {nn.Sigmoid: _aten.sigmoid_backward, nn.Tanh: _aten.tanh_backward}[type(layer)].grad_input
-    return lambda gradient, output: smooth(gradient, output, grad_input=gradient)
+def _leaky_relu(layer: nn.LeakyReLU) -> _Steps:
+    by_output, slope = _aten.leaky_relu_backward.grad_input, layer.negative_slope
+    return (
+        partial(functional.leaky_relu_, negative_slope=slope),
+        lambda gradient, output: by_output(gradient, output, slope, True, grad_input=gradient),
+    )
+
+
+def _sigmoid(layer: nn.Sigmoid) -> _Steps:
+    by_output = _aten.sigmoid_backward.grad_input
+    return torch.sigmoid_, lambda gradient, output: by_output(gradient, output, grad_input=gradient)
+
+
+def _tanh(layer: nn.Tanh) -> _Steps:
+    by_output = _aten.tanh_backward.grad_input
+    return torch.tanh_, lambda gradient, output: by_output(gradient, output, grad_input=gradient)
+
+
+_ACTIVATIONS: dict[type[nn.Module], Callable[[Any], _Steps]] = {
+    nn.ReLU: _relu,
+    nn.LeakyReLU: _leaky_relu,
+    nn.Sigmoid: _sigmoid,
+    nn.Tanh: _tanh,
+}
 
 
 def is_stack(network: nn.Module) -> bool:
@@ -39,7 +54,7 @@ def is_stack(network: nn.Module) -> bool:
     if type(network) is not nn.Sequential or not network or type(network[0]) is not nn.Linear:
         return False
     kinds = [type(layer) for layer in network]
-    known = all(kind in (nn.Linear, nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh) for kind in kinds)
+    known = all(kind is nn.Linear or kind in _ACTIVATIONS for kind in kinds)
     alone = all(nn.Linear in pair for pair in pairwise(kinds))
     return known and alone and all(layer.bias is not None for layer in network if type(layer) is nn.Linear)
 
@@ -62,7 +77,7 @@ class Stack:
             if isinstance(layer, nn.Linear):
                 self._layers.append(_Layer(layer.weight.data, layer.bias.data, next(memory), next(memory)))
             else:
-                self._layers[-1].activate, self._layers[-1].slope = _forward(layer), _backward(layer)
+                self._layers[-1].activate, self._layers[-1].slope = _ACTIVATIONS[type(layer)](layer)
         self._memory: dict[int, list[_Room]] = {}
         self._rows = torch.empty(0)
 

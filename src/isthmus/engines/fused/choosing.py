@@ -75,15 +75,11 @@ def fused_for(module: AutoencoderModule, work: Work, tell: Tell, *, forced: bool
     """
     try:
         network = read(module)
-    except NotCoveredError as reason:
-        return f"not fused: {reason}"
-    if find_spec("numba") is None:
-        return "numba is not installed"
-    if not forced:
-        too_little = _not_worth(network, work)
+        if find_spec("numba") is None:
+            return "numba is not installed"
+        too_little = "" if forced else _not_worth(network, work)
         if too_little:
             return too_little
-    try:
         kept = _kept(network, os.environ.get(VARIABLE), torch.get_num_threads())
         decision = {"faster": True} if forced else kept.decision
         if decision is None:
@@ -106,9 +102,6 @@ def passes_for(module: AutoencoderModule, backend: str) -> Passes | None:
         return None
     try:
         network = read(module)
-    except NotCoveredError:
-        return None
-    try:
         kept = _kept(network, os.environ.get(VARIABLE), torch.get_num_threads())
         decision = {"faster": True} if backend == "fused" else kept.decision
         return Passes(module, network, _loaded(kept, _silent)) if decision and decision["faster"] else None
