@@ -1,7 +1,8 @@
-"""The lines of an emitted function, and what they need: kernels, and room for numbers."""
+"""The lines of an emitted function, and the kernels that they call."""
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +17,13 @@ class Body:
         The lines, with their indentation.
     kernels : set of str
         Names of the kernels that they call.
+    written : dict of str to str
+        The texts of those among them that are written for this network.
     """
 
     lines: list[str] = field(default_factory=list)
     kernels: set[str] = field(default_factory=set)
+    written: dict[str, str] = field(default_factory=dict)
     _depth: int = 1
 
     def comment(self, text: str) -> None:
@@ -39,6 +43,12 @@ class Body:
         self.kernels.add(kernel)
         several = (own if isinstance(own, tuple) else (own,) for own in arguments)
         return f"{kernel}({', '.join(str(value) for own in several for value in own)})"
+
+    def own(self, stem: str, text: str) -> str:
+        """Take the text of a kernel whose name is left open, and give it a name by what it says."""
+        name = f"{stem}_{zlib.crc32(text.encode()):08x}"
+        self.written[name] = text.format(name=name)
+        return name
 
     def deeper(self, text: str) -> None:
         """Open a block."""

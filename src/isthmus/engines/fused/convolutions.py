@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import ClassVar
 
 from isthmus.engines.fused.body import Body
+from isthmus.engines.fused.convolving import Pass
 from isthmus.engines.fused.operations import Plain
 from isthmus.engines.fused.planes import Offset, Planes, sides, taps
-from isthmus.engines.fused.sums import correlate, correlate_back, mirrored, seen, weigh, weights_of, whole
+from isthmus.engines.fused.sums import Convolving, Side, convolving, mirrored, passing, weights_of
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,27 @@ class Convolution(Plain):
         return own.shape[2] // 2, own.shape[3] // 2
 
     def forward(self, body: Body, place: int) -> None:
-        """Start at the bias and add every input's part."""
-        own, x, y = weights_of(self), seen(f"v{place}", self.x), whole(f"v{place + 1}", self.y)
-        self._bias(body, f"v{place + 1}", self.y.runs)
-        correlate(body, own, own.packed, x, y, self.x.run, self.x.places(self._taps))
+        """Convolve."""
+        x, y = self._sides("v", place)
+        self._own.correlate(body, x, y, [passing(self.y.start, self.x.places(self._taps))])
 
     def backward(self, body: Body, place: int, *, inputs_too: bool) -> None:
         """Add up the gradients of the weights; convolve the gradient with the mirrored kernel."""
-        own, run, x, g = weights_of(self), self.x.run, f"v{place}", f"g{place + 1}"
-        self._bias_back(body, g, self.y.runs)
-        weigh(body, own, own.packed, seen(x, self.x), whole(g, self.y), run, self.x.places(self._taps))
+        (x, _), (g_x, g) = self._sides("v", place), self._sides("g", place)
+        self._bias_back(body, g.name, self.y.runs)
+        self._own.weigh(body, x, g, [passing(self.y.start, self.x.places(self._taps))])
         if inputs_too:
-            body.call("zero", f"g{place}", self.x.runs)
-            back, places = whole(f"g{place}", self.x), self.x.places(mirrored(self._taps))
-            correlate_back(body, own, own.packed, seen(g, self.y), back, run, places)
+            self._own.correlate_back(body, g, g_x, [passing(self.x.start, self.y.places(mirrored(self._taps)))])
+
+    def _sides(self, name: str, place: int) -> tuple[Side, Side]:
+        return (
+            Side(f"{name}{place}", self.x.step, self.x.channels),
+            Side(f"{name}{place + 1}", self.y.step, self.y.channels),
+        )
+
+    @property
+    def _own(self) -> Convolving:
+        return convolving(weights_of(self), self.x.run)
 
     @property
     def _taps(self) -> list[Offset]:
@@ -83,26 +90,26 @@ class UpsampledConvolution(Plain):
 
     def forward(self, body: Body, place: int) -> None:
         """Convolve for each part, and interleave."""
-        own, x = weights_of(self), self.x
-        self._bias(body, f"parts{place}", self._parts.runs, self._factor)
-        for start, shift, offsets in self._kernels:
-            y = f"parts{place}", x.start + shift, self._factor * x.step, own.shape[0]
-            correlate(body, own, start, seen(f"v{place}", x), y, x.run, x.places(offsets))
-        body.call("interleave", f"parts{place}", x.lines, f"v{place + 1}", self.y.lines, self._rest)
+        x, y = Side(f"v{place}", self.x.step, self.x.channels), self._large(f"parts{place}")
+        self._own.correlate(body, x, y, self._passes)
+        body.call("interleave", y.name, self.x.lines, f"v{place + 1}", self.y.lines, self._rest)
 
     def backward(self, body: Body, place: int, *, inputs_too: bool) -> None:
         """Take the gradient apart, add up those of the wider kernel, and convolve with its mirror image."""
-        own, x = weights_of(self), self.x
-        body.call("part", f"g_parts{place}", x.lines, f"g{place + 1}", self.y.lines, self._rest)
-        self._bias_back(body, f"g_parts{place}", self._parts.runs, self._factor)
+        x, g = Side(f"v{place}", self.x.step, self.x.channels), self._large(f"g_parts{place}")
+        body.call("part", g.name, self.x.lines, f"g{place + 1}", self.y.lines, self._rest)
+        self._bias_back(body, g.name, self._parts.runs, self._factor)
+        self._own.weigh(body, x, g, self._passes)
         if inputs_too:
-            body.call("zero", f"g{place}", x.runs)
-        for start, shift, offsets in self._kernels:
-            g = f"g_parts{place}", x.start + shift, self._factor * x.step, own.shape[0]
-            weigh(body, own, start, seen(f"v{place}", x), g, x.run, x.places(offsets))
-            if inputs_too:
-                g, back = (g[0], shift, *g[2:]), whole(f"g{place}", x)
-                correlate_back(body, own, start, g, back, x.run, x.places(mirrored(offsets)))
+            self._own.correlate_back(body, g, replace(x, name=f"g{place}"), self._mirrored)
+
+    def _large(self, name: str) -> Side:
+        """Name the parts of the large planes."""
+        return Side(name, self._factor * self.x.step, self.y.channels)
+
+    @property
+    def _own(self) -> Convolving:
+        return replace(convolving(weights_of(self), self.x.run), first=weights_of(self).behind, taps=self._slots)
 
     @property
     def _seen(self) -> tuple[list[list[int]], list[list[int]]]:
@@ -133,9 +140,21 @@ class UpsampledConvolution(Plain):
         return (own.packed, own.behind, own.pairs, *tables)
 
     @property
-    def _kernels(self) -> Iterator[tuple[int, int, list[Offset]]]:
-        """Yield where each part's kernel begins, how far its planes lie behind the first, and its taps' offsets."""
-        own = weights_of(self)
-        for part, (down, across) in enumerate(product(*self._seen)):
-            start = own.behind + part * own.pairs * self._slots
-            yield start, part * self.x.step, list(product(down, across))
+    def _passes(self) -> list[Pass]:
+        return [passing(self.x.start + shift, self.x.places(offsets), first) for first, shift, offsets in self._kernels]
+
+    @property
+    def _mirrored(self) -> list[Pass]:
+        """Give what the small planes' gradient is made of: each part of the large planes' adds to it."""
+        places = [[shift + place for place in self.x.places(mirrored(own))] for _, shift, own in self._kernels]
+        firsts = [first for first, _, _ in self._kernels]
+        return [passing(self.x.start, seen, first) for first, seen in zip(firsts, places, strict=True)]
+
+    @property
+    def _kernels(self) -> list[tuple[int, int, list[Offset]]]:
+        """Give the number of each part's first weight, how far its planes lie behind the first, and its taps' offsets."""
+        pairs = weights_of(self).pairs
+        return [
+            (part * pairs * self._slots, part * self.x.step, list(product(down, across)))
+            for part, (down, across) in enumerate(product(*self._seen))
+        ]

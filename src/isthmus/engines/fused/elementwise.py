@@ -32,7 +32,7 @@ def relu(y: Numbers, start: int, step: int, channels: int, run: int, slope: floa
     for c in range(channels):
         plane = y[start + c * step :]
         for p in range(run):
-            plane[p] = plane[p] * factor if plane[p] < F(0) else plane[p]
+            plane[p] *= factor if plane[p] < F(0) else F(1)
 
 
 def relu_back(g: Numbers, y: Numbers, start: int, step: int, channels: int, run: int, slope: float) -> None:
@@ -41,7 +41,7 @@ def relu_back(g: Numbers, y: Numbers, start: int, step: int, channels: int, run:
     for c in range(channels):
         plane, out = g[start + c * step :], y[start + c * step :]
         for p in range(run):
-            plane[p] = plane[p] * factor if out[p] <= F(0) else plane[p]
+            plane[p] *= factor if out[p] <= F(0) else F(1)
 
 
 def sigmoid(y: Numbers, start: int, step: int, channels: int, run: int) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 
-_MOST_TAPS = 9
 _VECTOR = 8
 Offset = tuple[int, int]
 
@@ -101,13 +99,6 @@ class Planes:
 def taps(height: int, width: int) -> list[Offset]:
     """Give the offsets of a kernel's taps from its centre."""
     return [(y - height // 2, x - width // 2) for y in range(height) for x in range(width)]
-
-
-def chunks(places: Sequence[int]) -> list[tuple[int, Sequence[int]]]:
-    """Share taps out so that the weights of each share fit into registers; give the first tap's number, too."""
-    count = -(-len(places) // _MOST_TAPS)
-    cuts = [len(places) * cut // count for cut in range(count + 1)]
-    return [(start, places[start:stop]) for start, stop in pairwise(cuts)]
 
 
 def sides(size: int, factor: int) -> tuple[list[list[int]], list[list[list[float]]]]:

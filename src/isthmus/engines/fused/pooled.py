@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import product
 
 from isthmus.engines.fused.body import Body
+from isthmus.engines.fused.convolving import Pass
 from isthmus.engines.fused.operations import Plain
 from isthmus.engines.fused.planes import Offset, Planes, taps
-from isthmus.engines.fused.sums import Side, correlate, correlate_back, mirrored, weigh, weights_of
+from isthmus.engines.fused.sums import Convolving, Side, convolving, mirrored, passing, weights_of
 
 
 @dataclass(frozen=True)
@@ -42,31 +43,28 @@ class PooledConvolution(Plain):
 
     def forward(self, body: Body, place: int) -> None:
         """Take apart, convolve each part, and pool."""
-        own, y = weights_of(self), self.y
-        body.call("part", f"in{place}", y.lines, f"v{place}", self.x.lines, self._rest)
-        runs = (y.start, y.step, self._factor * y.channels, y.run)
-        self._bias(body, f"out{place}", runs, self._factor)
-        for part, (line, column) in enumerate(self._parts):
-            places, out = self._places(line, column, self._taps), self._part(f"out{place}", part, y.channels)
-            correlate(body, own, own.packed, self._all(f"in{place}", self.x.channels), out, y.run, places)
-        body.call("largest", f"out{place}", y.start, y.step, f"v{place + 1}", self._pooled(place))
+        y, (x, out) = self.y, self._sides("", place)
+        body.call("part", x.name, y.lines, f"v{place}", self.x.lines, self._rest)
+        self._own.correlate(body, x, out, self._passes(self._taps))
+        body.call("largest", out.name, y.start, y.step, f"v{place + 1}", self._pooled(place))
 
     def backward(self, body: Body, place: int, *, inputs_too: bool) -> None:
         """Hand the gradient to the largest, add up those of the weights, convolve with the mirrored kernel."""
-        own, y, g = weights_of(self), self.y, f"g_out{place}"
-        body.call("largest_back", g, y.start, y.step, f"g{place + 1}", self._pooled(place))
+        y, (x, _), (g_x, g) = self.y, self._sides("", place), self._sides("g_", place)
+        body.call("largest_back", g.name, y.start, y.step, f"g{place + 1}", self._pooled(place))
         self._bias_back(body, f"g{place + 1}", y.runs)
-        for part, (line, column) in enumerate(self._parts):
-            places, out = self._places(line, column, self._taps), self._part(g, part, y.channels)
-            weigh(body, own, own.packed, self._all(f"in{place}", self.x.channels), out, y.run, places)
-        if not inputs_too:
-            return
-        body.call("zero", f"g_in{place}", y.start, y.step, self._factor * self.x.channels, y.run)
-        for part, (line, column) in enumerate(self._parts):
-            places = self._places(line, column, mirrored(self._taps))
-            back = self._part(f"g_in{place}", part, self.x.channels)
-            correlate_back(body, own, own.packed, self._all(g, y.channels), back, y.run, places)
-        body.call("interleave", f"g_in{place}", y.lines, f"g{place}", self.x.lines, self._rest)
+        self._own.weigh(body, x, g, self._passes(self._taps))
+        if inputs_too:
+            self._own.correlate_back(body, g, g_x, self._passes(mirrored(self._taps)))
+            body.call("interleave", g_x.name, y.lines, f"g{place}", self.x.lines, self._rest)
+
+    def _sides(self, kind: str, place: int) -> tuple[Side, Side]:
+        step = self._factor * self.y.step
+        return Side(f"{kind}in{place}", step, self.x.channels), Side(f"{kind}out{place}", step, self.y.channels)
+
+    @property
+    def _own(self) -> Convolving:
+        return convolving(weights_of(self), self.y.run)
 
     @property
     def _taps(self) -> list[Offset]:
@@ -76,9 +74,13 @@ class PooledConvolution(Plain):
     def _factor(self) -> int:
         return self.down * self.across
 
-    @property
-    def _parts(self) -> list[Offset]:
-        return list(product(range(self.down), range(self.across)))
+    def _passes(self, offsets: Sequence[Offset]) -> list[Pass]:
+        """Give what each part of a channel is made of."""
+        parts = product(range(self.down), range(self.across))
+        return [
+            passing(self.y.start + part * self.y.step, self._places(line, column, offsets))
+            for part, (line, column) in enumerate(parts)
+        ]
 
     def _places(self, line: int, column: int, offsets: Sequence[Offset]) -> list[int]:
         """Give where each tap of the kernel of a part sees the first number: in which part, and where in it."""
@@ -87,14 +89,6 @@ class PooledConvolution(Plain):
             (y, a), (x, b) = divmod(line + down, self.down), divmod(column + across, self.across)
             places.append((a * self.across + b) * self.y.step + self.y.place((y, x)))
         return places
-
-    def _all(self, name: str, channels: int) -> Side:
-        """Name the parts of all channels, as taps see them."""
-        return name, 0, self._factor * self.y.step, channels
-
-    def _part(self, name: str, part: int, channels: int) -> Side:
-        """Name one part of all channels."""
-        return name, self.y.start + part * self.y.step, self._factor * self.y.step, channels
 
     def _pooled(self, place: int) -> tuple[int | str, ...]:
         y = self.y

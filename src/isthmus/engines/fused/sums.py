@@ -1,14 +1,96 @@
-"""Calls of the two kernels that convolve planes with planes."""
+"""Calls of the functions that convolve planes with planes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from isthmus.engines.fused.body import Body
+from isthmus.engines.fused.convolving import Pass, Sums, correlation, weighing
 from isthmus.engines.fused.operations import Plain, Weights
-from isthmus.engines.fused.planes import Planes, chunks
 
-Side = tuple[str, int, int, int]
+
+@dataclass(frozen=True)
+class Side:
+    """Planes that a convolution reads or fills.
+
+    Attributes
+    ----------
+    name : str
+        The array that they lie in.
+    step : int
+        How far the planes of two channels lie apart.
+    channels : int
+        How many channels there are.
+    """
+
+    name: str
+    step: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class Convolving:
+    """A convolution of planes, of `run` numbers each.
+
+    Attributes
+    ----------
+    first : int
+        Where its packed weights begin.
+    taps : int
+        Weights of a pair of input and output that lie together.
+    inputs : int
+        Pairs of an output.
+    bias : int or None
+        Where the biases begin.
+    run : int
+        Numbers of a plane.
+    """
+
+    first: int
+    taps: int
+    inputs: int
+    bias: int | None
+    run: int
+
+    def correlate(self, body: Body, x: Side, y: Side, passes: Iterable[Pass]) -> None:
+        """Write the sums over the inputs of each output, its bias among them."""
+        steps = self.inputs * self.taps, self.taps
+        self._write(body, "correlate", x, y, passes, steps, self.bias)
+
+    def correlate_back(self, body: Body, g: Side, g_x: Side, passes: Iterable[Pass]) -> None:
+        """Write the sums over the outputs for each input; the places in the passes are those of mirrored taps."""
+        steps = self.taps, self.inputs * self.taps
+        self._write(body, "correlate", g, g_x, passes, steps, None)
+
+    def weigh(self, body: Body, x: Side, g: Side, passes: Iterable[Pass]) -> None:
+        """Write the sums over places for each weight."""
+        steps = self.inputs * self.taps, self.taps
+        self._write(body, "weigh", x, g, passes, steps, None)
+
+    def _write(
+        self,
+        body: Body,
+        stem: str,
+        x: Side,
+        y: Side,
+        passes: Iterable[Pass],
+        steps: tuple[int, int],
+        bias: int | None,
+    ) -> None:
+        sums = Sums(x.channels, x.step, y.channels, y.step, self.first, *steps, self.run, tuple(passes), bias)
+        text = correlation(sums) if stem == "correlate" else weighing(sums)
+        body.call(body.own(stem, text), x.name, "packed" if stem == "correlate" else "total", y.name)
+
+
+def convolving(own: Weights, run: int) -> Convolving:
+    """Describe the convolution with the weights as they are."""
+    return Convolving(own.packed, own.taps, own.shape[1], None if own.bias is None else own.packed_bias, run)
+
+
+def passing(start: int, places: Iterable[int], first: int = 0) -> Pass:
+    """Give the pass whose taps see some places, with weights that are numbered from `first` on."""
+    return Pass(start, tuple(enumerate(places, first)))
 
 
 def weights_of(operation: Plain) -> Weights:
@@ -17,55 +99,6 @@ def weights_of(operation: Plain) -> Weights:
     return operation.weights
 
 
-def whole(name: str, planes: Planes) -> Side:
-    """Give the name of planes, where they begin, how far they lie apart and how many there are."""
-    return name, planes.start, planes.step, planes.channels
-
-
-def seen(name: str, planes: Planes) -> Side:
-    """Give the same for planes that kernels look at by the places of their taps."""
-    return name, 0, planes.step, planes.channels
-
-
-def correlate(body: Body, own: Weights, start: int, x: Side, y: Side, run: int, places: Sequence[int]) -> None:
-    """Write the sums over the inputs of each output.
-
-    Parameters
-    ----------
-    body : Body
-        Where to.
-    own : Weights
-        The layer's.
-    start : int
-        Where the kernel begins among the packed weights.
-    x, y : tuple
-        Planes that are seen, and those that are added to.
-    run : int
-        Numbers of a plane.
-    places : sequence of int
-        Where each tap sees the first number.
-    """
-    _written(body, "correlate", x, start, (len(places), own.shape[1] * len(places)), y, run, places)
-
-
-def correlate_back(body: Body, own: Weights, start: int, g: Side, g_x: Side, run: int, places: Sequence[int]) -> None:
-    """Write the sums over the outputs for each input; `places` are those of the mirrored taps."""
-    _written(body, "correlate", g, start, (own.shape[1] * len(places), len(places)), g_x, run, places)
-
-
-def weigh(body: Body, own: Weights, start: int, x: Side, g: Side, run: int, places: Sequence[int]) -> None:
-    """Write the sums over places for each weight."""
-    _written(body, "weigh", x, start, (len(places), own.shape[1] * len(places)), g, run, places)
-
-
 def mirrored(offsets: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Give the offsets on the other side of the centre."""
     return [(-y, -x) for y, x in offsets]
-
-
-def _written(
-    body: Body, kernel: str, x: Side, start: int, steps: tuple[int, int], y: Side, run: int, places: Sequence[int]
-) -> None:
-    weights = "packed" if kernel == "correlate" else "total"
-    for first, own in chunks(places):
-        body.call(f"{kernel}_{len(own)}", x, weights, start + first, steps, y, run, tuple(own))

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Iterable
 
-from isthmus.engines.fused import convolving, elementwise, kernels
+from isthmus.engines.fused import elementwise, kernels
 from isthmus.engines.fused.body import Body
 from isthmus.engines.fused.planes import Planes, sides
 from isthmus.engines.fused.reading import Network
@@ -33,7 +33,6 @@ def compiled(*arguments, **options):
     return njit(arguments, cache=True, nogil=True, error_model="numpy", fastmath=fast, **options)
 '''
 _TYPES = {"int": "types.int64", "float": "types.float64", "np.float32": "types.float32"}
-_TEMPLATES = {"correlate": convolving.correlate, "weigh": convolving.weigh}
 _ROWS = "inputs: Matrix, targets: Matrix, first: int, last: int"
 _EXPONENTIAL = {"sigmoid", "tanh", "bernoulli"}
 
@@ -54,7 +53,8 @@ def source_of(network: Network) -> str:
     ]
     titles = "\n".join(f"{place}: {step.title}" for place, step in enumerate(network.steps))
     texts = [_HEADER.format(titles=titles), *_tables(network)]
-    texts += [_kernel(name) for name in _sorted(bodies)]
+    written = {name: text for body in bodies for name, text in body.written.items()}
+    texts += [_kernel(written.get(name) or _library(name)) for name in _sorted(bodies)]
     texts += [_decorated("\n".join(body.lines)) for body in bodies]
     return "\n\n".join(text.strip("\n") for text in texts) + "\n"
 
@@ -65,11 +65,11 @@ def _sorted(bodies: Iterable[Body]) -> list[str]:
     return [*(["exponential"] if names & _EXPONENTIAL else []), *sorted(names)]
 
 
-def _kernel(name: str) -> str:
-    stem, _, taps = name.rpartition("_")
-    if stem in _TEMPLATES:
-        return _decorated(_TEMPLATES[stem](int(taps)).strip("\n"), "no_cpython_wrapper=True, no_cfunc_wrapper=True")
-    text = inspect.getsource(getattr(kernels, name, None) or getattr(elementwise, name))
+def _library(name: str) -> str:
+    return inspect.getsource(getattr(kernels, name, None) or getattr(elementwise, name))
+
+
+def _kernel(text: str) -> str:
     return _decorated(text, "no_cpython_wrapper=True, no_cfunc_wrapper=True")
 
 
