@@ -39,23 +39,25 @@ class Planes:
 
     @property
     def stride(self) -> int:
-        """Distance of lines: the gap behind a line is the one before the next, too."""
-        return self.width + self.gap_x
+        """Distance of lines: the gap behind a line is the one before the next, too. Whole vectors, if they are near."""
+        needed = self.width + self.gap_x
+        even = -(-needed // _VECTOR) * _VECTOR
+        return even if self.gap_x and even - needed <= needed // 8 else needed
 
     @property
     def start(self) -> int:
-        """Where the first line begins."""
-        return self.gap_y * self.stride + self.gap_x
+        """Where the first line begins: at a whole vector."""
+        return -(-(self.gap_y * self.stride + self.gap_x) // _VECTOR) * _VECTOR
 
     @property
     def step(self) -> int:
         """Distance of planes: lines, margins, and what a run takes beyond its end."""
-        return (self.height + 2 * self.gap_y) * self.stride + 2 * self.gap_x + _VECTOR
+        return -(-((self.height + self.gap_y) * self.stride + self.start + self.gap_x + _VECTOR) // _VECTOR) * _VECTOR
 
     @property
     def run(self) -> int:
         """Numbers from the first to the last of a plane, the gaps among them included, and some more: whole vectors."""
-        return -(-(self.height * self.stride - self.gap_x) // _VECTOR) * _VECTOR
+        return -(-((self.height - 1) * self.stride + self.width) // _VECTOR) * _VECTOR
 
     @property
     def size(self) -> int:
