@@ -8,6 +8,7 @@ from itertools import product
 
 from isthmus.engines.fused.body import Body
 from isthmus.engines.fused.convolving import Pass
+from isthmus.engines.fused.kernels import interleave, part
 from isthmus.engines.fused.operations import Plain
 from isthmus.engines.fused.planes import Offset, Planes, taps
 from isthmus.engines.fused.sums import Convolving, Side, convolving, mirrored, passing, weights_of
@@ -44,7 +45,7 @@ class PooledConvolution(Plain):
     def forward(self, body: Body, place: int) -> None:
         """Take apart, convolve each part, and pool."""
         y, (x, out) = self.y, self._sides("", place)
-        body.call("part", x.name, y.lines, f"v{place}", self.x.lines, self._rest)
+        body.fixed(part, (x.name, f"v{place}"), (*y.lines, *self.x.lines, *self._rest))
         self._own.correlate(body, x, out, self._passes(self._taps))
         body.call("largest", out.name, y.start, y.step, f"v{place + 1}", self._pooled(place))
 
@@ -56,7 +57,7 @@ class PooledConvolution(Plain):
         self._own.weigh(body, x, g, self._passes(self._taps))
         if inputs_too:
             self._own.correlate_back(body, g, g_x, self._passes(mirrored(self._taps)))
-            body.call("interleave", g_x.name, y.lines, f"g{place}", self.x.lines, self._rest)
+            body.fixed(interleave, (g_x.name, f"g{place}"), (*y.lines, *self.x.lines, *self._rest))
 
     def _sides(self, kind: str, place: int) -> tuple[Side, Side]:
         step = self._factor * self.y.step
