@@ -57,7 +57,7 @@ class Body:
         """Add a call of a kernel that is compiled for these numbers: short loops gain by it."""
         head, documentation, text = re.split(r'( -> None:.*?""".*?"""\n)', inspect.getsource(kernel), maxsplit=1, flags=re.S)
         names = re.findall(r"(\w+): int", head)
-        parameters = ", ".join(re.findall(r"\w+: Numbers", head))
+        parameters = ", ".join(re.findall(r"\w+: (?:Numbers|Places)", head))
         values = f"    {', '.join(names)} = {', '.join(map(str, numbers))}\n"
         name = self.own(kernel.__name__, f"def {{name}}({parameters}){documentation}{values}{text}")
         self.call(name, *arrays)

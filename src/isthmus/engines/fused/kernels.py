@@ -180,10 +180,13 @@ def largest_back(
     """Give the gradient to the plane that had the largest number, and zero to the others."""
     for c in range(channels):
         g, note = g_y[y_start + c * y_step :], which[c * run :]
-        for k in range(parts):
-            plane, number = g_x[x_start + (c * parts + k) * x_step :], np.int32(k)
+        for k in range(0, parts, 2):
+            left = g_x[x_start + (c * parts + k) * x_step :]
+            right, number, other = left[x_step:], np.int32(k), np.int32(k + 1)
             for p in range(run):
-                plane[p] = g[p] if note[p] == number else F(0)
+                value, place = g[p], note[p]
+                left[p] = value if place == number else F(0)
+                right[p] = value if place == other else F(0)
 
 
 def average_pool(
