@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 import zlib
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,15 +49,6 @@ class Body:
         name = f"{stem}_{zlib.crc32(text.encode()):08x}"
         self.written[name] = text.format(name=name)
         return name
-
-    def fixed(self, kernel: Callable[..., None], arrays: Sequence[str], numbers: Sequence[int]) -> None:
-        """Add a call of a kernel that is compiled for these numbers: short loops gain by it."""
-        head, documentation, text = re.split(r'( -> None:.*?""".*?"""\n)', inspect.getsource(kernel), maxsplit=1, flags=re.S)
-        names = re.findall(r"(\w+): int", head)
-        parameters = ", ".join(re.findall(r"\w+: (?:Numbers|Places)", head))
-        values = f"    {', '.join(names)} = {', '.join(map(str, numbers))}\n"
-        name = self.own(kernel.__name__, f"def {{name}}({parameters}){documentation}{values}{text}")
-        self.call(name, *arrays)
 
     def deeper(self, text: str) -> None:
         """Open a block."""

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from isthmus.engines.fused.body import Body
 from isthmus.engines.fused.convolving import Pass
-from isthmus.engines.fused.kernels import interleave, part
 from isthmus.engines.fused.operations import Plain
 from isthmus.engines.fused.planes import Offset, Planes, sides, taps
 from isthmus.engines.fused.sums import Convolving, Side, convolving, mirrored, passing, weights_of
@@ -93,12 +92,12 @@ class UpsampledConvolution(Plain):
         """Convolve for each part, and interleave."""
         x, y = Side(f"v{place}", self.x.step, self.x.channels), self._large(f"parts{place}")
         self._own.correlate(body, x, y, self._passes)
-        body.fixed(interleave, (y.name, f"v{place + 1}"), (*self.x.lines, *self.y.lines, *self._rest))
+        body.call("interleave", y.name, self.x.lines, f"v{place + 1}", self.y.lines, self._rest)
 
     def backward(self, body: Body, place: int, *, inputs_too: bool) -> None:
         """Take the gradient apart, add up those of the wider kernel, and convolve with its mirror image."""
         x, g = Side(f"v{place}", self.x.step, self.x.channels), self._large(f"g_parts{place}")
-        body.fixed(part, (g.name, f"g{place + 1}"), (*self.x.lines, *self.y.lines, *self._rest))
+        body.call("part", g.name, self.x.lines, f"g{place + 1}", self.y.lines, self._rest)
         self._bias_back(body, g.name, self._parts.runs, self._factor)
         self._own.weigh(body, x, g, self._passes)
         if inputs_too:

@@ -8,7 +8,6 @@ from itertools import product
 
 from isthmus.engines.fused.body import Body
 from isthmus.engines.fused.convolving import Pass
-from isthmus.engines.fused.kernels import interleave, largest, largest_back, part
 from isthmus.engines.fused.operations import Plain
 from isthmus.engines.fused.planes import Offset, Planes, taps
 from isthmus.engines.fused.sums import Convolving, Side, convolving, mirrored, passing, weights_of
@@ -45,19 +44,19 @@ class PooledConvolution(Plain):
     def forward(self, body: Body, place: int) -> None:
         """Take apart, convolve each part, and pool."""
         y, (x, out) = self.y, self._sides("", place)
-        body.fixed(part, (x.name, f"v{place}"), (*y.lines, *self.x.lines, *self._rest))
+        body.call("part", x.name, y.lines, f"v{place}", self.x.lines, self._rest)
         self._own.correlate(body, x, out, self._passes(self._taps))
-        body.fixed(largest, (out.name, f"v{place + 1}", f"which{place}"), self._pooled)
+        body.call("largest", out.name, y.start, y.step, f"v{place + 1}", self._pooled(place))
 
     def backward(self, body: Body, place: int, *, inputs_too: bool) -> None:
         """Hand the gradient to the largest, add up those of the weights, convolve with the mirrored kernel."""
         y, (x, _), (g_x, g) = self.y, self._sides("", place), self._sides("g_", place)
-        body.fixed(largest_back, (g.name, f"g{place + 1}", f"which{place}"), self._pooled)
+        body.call("largest_back", g.name, y.start, y.step, f"g{place + 1}", self._pooled(place))
         self._bias_back(body, f"g{place + 1}", y.runs)
         self._own.weigh(body, x, g, self._passes(self._taps))
         if inputs_too:
             self._own.correlate_back(body, g, g_x, self._passes(mirrored(self._taps)))
-            body.fixed(interleave, (g_x.name, f"g{place}"), (*y.lines, *self.x.lines, *self._rest))
+            body.call("interleave", g_x.name, y.lines, f"g{place}", self.x.lines, self._rest)
 
     def _sides(self, kind: str, place: int) -> tuple[Side, Side]:
         step = self._factor * self.y.step
@@ -91,10 +90,9 @@ class PooledConvolution(Plain):
             places.append((a * self.across + b) * self.y.step + self.y.place((y, x)))
         return places
 
-    @property
-    def _pooled(self) -> tuple[int, ...]:
+    def _pooled(self, place: int) -> tuple[int | str, ...]:
         y = self.y
-        return (y.start, y.step, y.start, y.step, y.channels, y.run, self._factor)
+        return (y.start, y.step, y.channels, y.run, f"which{place}", self._factor)
 
     def _size(self, channels: int) -> int:
         return Planes(self._factor * channels, *self._small).size

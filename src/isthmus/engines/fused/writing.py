@@ -26,14 +26,19 @@ Numbers, Places, Matrix = types.float32[::1], types.int32[::1], types.float32[:,
 Table = types.Array(types.float32, 3, "C", readonly=True)
 
 
+# Sums may be taken in any order, but numbers that are not finite stay what they are.
+how = {{"nogil": True, "error_model": "numpy", "fastmath": {{"reassoc", "contract", "arcp", "nsz"}}}}
+inner = {{**how, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}}
+inlined = {{**inner, "forceinline": True}}
+
+
 def compiled(*arguments, **options):
     """Compile a function for types of arguments, or take what was compiled before from the folder of this file."""
-    # Sums may be taken in any order, but numbers that are not finite stay what they are.
-    fast = {{"reassoc", "contract", "arcp", "nsz"}}
-    return njit(arguments, cache=True, nogil=True, error_model="numpy", fastmath=fast, **options)
+    return njit(arguments, cache=True, **{{**how, **options}})
 '''
 _TYPES = {"int": "types.int64", "float": "types.float64", "np.float32": "types.float32"}
 _ROWS = "inputs: Matrix, targets: Matrix, first: int, last: int"
+_SHORT_LOOPS = {"interleave", "part", "largest", "largest_back"}
 _EXPONENTIAL = {"sigmoid", "tanh", "bernoulli"}
 
 
@@ -54,7 +59,7 @@ def source_of(network: Network) -> str:
     titles = "\n".join(f"{place}: {step.title}" for place, step in enumerate(network.steps))
     texts = [_HEADER.format(titles=titles), *_tables(network)]
     written = {name: text for body in bodies for name, text in body.written.items()}
-    texts += [_kernel(written.get(name) or _library(name)) for name in _sorted(bodies)]
+    texts += [_lazy(written[name]) if name in written else _library(name) for name in _sorted(bodies)]
     texts += [_decorated("\n".join(body.lines)) for body in bodies]
     return "\n\n".join(text.strip("\n") for text in texts) + "\n"
 
@@ -66,18 +71,21 @@ def _sorted(bodies: Iterable[Body]) -> list[str]:
 
 
 def _library(name: str) -> str:
-    return inspect.getsource(getattr(kernels, name, None) or getattr(elementwise, name))
+    """Give a kernel with its decorator: one of short loops is compiled for each set of numbers that it is called with."""
+    text = inspect.getsource(getattr(kernels, name, None) or getattr(elementwise, name))
+    return _lazy(text) if name in _SHORT_LOOPS else _decorated(text, "**inner")
 
 
-def _kernel(text: str) -> str:
-    return _decorated(text, "no_cpython_wrapper=True, no_cfunc_wrapper=True")
+def _lazy(text: str) -> str:
+    """Put the decorator before a function that is compiled where it is called, for the very numbers in the call."""
+    return f"@njit(**inlined)\n{text.strip()}"
 
 
-def _decorated(text: str, options: str = "") -> str:
+def _decorated(text: str, *options: str) -> str:
     """Put the decorator with the types that a function's annotations name before it."""
     names = re.findall(r"\w+: ([\w.]+)", text[: text.index(") ->")])
     arguments = [_TYPES.get(name, name) for name in names]
-    return f"@compiled({', '.join([*arguments, *([options] if options else [])])})\n{text}"
+    return f"@compiled({', '.join([*arguments, *options])})\n{text}"
 
 
 def _tables(network: Network) -> list[str]:
