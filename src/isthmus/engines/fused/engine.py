@@ -19,7 +19,7 @@ from isthmus.records import Batch
 
 # Rows are always cut into as many shares, each with a gradient of its own, and these are summed in their order:
 # the result does not depend on the number of threads.
-_SHARES = 4
+_SHARES = 8
 
 
 class Fused:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
@@ -33,14 +33,24 @@ class Crew:
         self._others: ThreadPoolExecutor | None = None
 
     def each(self, work: Callable[[int], T], count: int) -> list[T]:
-        """Give what work makes of the numbers up to a count, in their order."""
+        """Give what work makes of the numbers up to a count, in their order; who is free takes the next one."""
         size = min(self.size, count)
         if size <= 1:
             return [work(number) for number in range(count)]
+        made: dict[int, T] = {}
+        numbers = iter(range(count))
+
+        def several() -> None:
+            for number in numbers:
+                made[number] = work(number)
+
         others = self._ready()
-        futures = [others.submit(_several, work, range(thread, count, size)) for thread in range(1, size)]
-        parts = [_several(work, range(0, count, size)), *(future.result() for future in futures)]
-        return [parts[number % size][number // size] for number in range(count)]
+        futures = [others.submit(several) for _ in range(1, size)]
+        several()
+        for future in futures:
+            if not future.cancel():  # one that did not begin is not waited for
+                future.result()
+        return [made[number] for number in range(count)]
 
     def _ready(self) -> ThreadPoolExecutor:
         """Give the other threads; a forked process has none of its parent's."""
@@ -49,6 +59,3 @@ class Crew:
             self._others = ThreadPoolExecutor(self.size - 1, "isthmus")
         return self._others
 
-
-def _several(work: Callable[[int], T], numbers: Sequence[int]) -> list[T]:
-    return [work(number) for number in numbers]
