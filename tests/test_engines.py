@@ -172,3 +172,16 @@ def test_partial_fit_goes_on_in_a_copy_as_in_the_original(rows):
     twin.partial_fit(rows)
     assert np.array_equal(model.transform(rows), codes)
     assert not np.array_equal(twin.transform(rows), codes)
+
+
+@pytest.mark.parametrize(("hidden", "threads"), [((16,), 1), ((2000, 500), 2)])
+def test_short_steps_of_dense_networks_take_one_thread(hidden, threads):
+    module = module_of(Recipe(3, Dense(hidden)), 30)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with engine_for(module).threads(64):
+            assert torch.get_num_threads() == threads
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

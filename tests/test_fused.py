@@ -24,8 +24,8 @@ from isthmus.engines.fused.caching import Kept
 from isthmus.engines.fused.layers import NotCoveredError
 from isthmus.engines.fused.planes import sides
 from isthmus.engines.fused.reading import read
-from isthmus.engines.fused.threads import Crew, one_thread
 from isthmus.engines.fused.writing import source_of
+from isthmus.engines.threads import Crew, one_thread
 from isthmus.errors import ParameterError
 from isthmus.module import AutoencoderModule
 from isthmus.parts import (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -16,13 +17,16 @@ from isthmus.scaling import Scaling
 from isthmus.sources import Order, Source, ordered_blocks
 from isthmus.sources.protocol import spaced
 
+# Numbers that still lie in a core's cache when the network gets to see the last of them.
+_SCALED_AT_ONCE = 2**17
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Rows of a source, and how to show them to a network.
 
     The source stays as it is, in memory or elsewhere; a block at a time is copied in the order asked for, and batches
-    are slices of that copy, scaled one by one.
+    are slices of that copy, scaled a few at a time.
 
     Attributes
     ----------
@@ -57,12 +61,18 @@ class Rows:
         order = order if isinstance(order, Order) else Order(order)
         weighted = self.weights is not None
         for block, places in ordered_blocks(self.source, order, batch_size, skip, numbered=weighted):
-            rows = tensor_of(block).to(self.device).split(batch_size)
-            if self.weights is None:
-                yield from map(self.batch, rows)
-            else:
-                weights = torch.from_numpy(self.weights[places]).to(self.device).split(batch_size)
-                yield from map(self.batch, rows, weights)
+            at_once = self._at_once(batch_size)
+            rows = tensor_of(block).to(self.device).split(at_once)
+            weights: Iterable[Tensor | None] = repeat(None)
+            if self.weights is not None:
+                weights = torch.from_numpy(self.weights[places]).to(self.device).split(at_once)
+            for batches in map(self.batch, rows, weights):
+                yield from batches.split(batch_size)
+
+    def _at_once(self, batch_size: int) -> int:
+        """Give the rows of as many batches as are scaled together: those of a batch alone, if cells may be missing."""
+        together = 1 if self.gaps else _SCALED_AT_ONCE // (batch_size * math.prod(self.schema.layout))
+        return batch_size * max(1, together)
 
     def every(self) -> NDArray:
         """Give all pieces."""

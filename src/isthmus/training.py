@@ -6,7 +6,6 @@ import math
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -154,7 +153,7 @@ class Trainer:
     def run_epoch(self) -> Epoch:
         """Learn from every training row once, then measure on the held-out ones."""
         started = time.perf_counter()
-        with self.engine.alone() if isinstance(self.engine, Measuring) else nullcontext():
+        with self.engine.threads(int(self.settings.batch_size)):
             losses, mse = self._learn().of_all(self.ranks).means()
             held_out, held_out_mse, denoising = self._validate()
         epoch = Epoch(

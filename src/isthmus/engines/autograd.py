@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Generator, Tensor
 
@@ -25,6 +27,10 @@ class Autograd:
             parameter.grad = None
         torch.stack(list(losses.values())).sum().backward()
         return losses, error
+
+    def threads(self, rows: int) -> AbstractContextManager[None]:
+        """Use all of torch's threads."""
+        return nullcontext()
 
     def release(self) -> None:
         """Give back the gradients."""

@@ -6,6 +6,7 @@ tensors and is left to automatic differentiation.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
 
 import torch
@@ -13,9 +14,14 @@ from torch import Generator, Tensor, nn
 
 from isthmus.engines.flat import flattened
 from isthmus.engines.stack import Stack, is_stack
+from isthmus.engines.threads import one_thread
 from isthmus.module import AutoencoderModule
 from isthmus.parts import Point
 from isthmus.records import Batch, Latent, Pass
+
+# Products of a step forward up to which two threads took no less time than one. It is a constant, not a measurement:
+# sums of one thread and of several may differ in their last bits, and a run must not depend on what else goes on.
+_SHARED_OUT = 1_000_000
 
 
 def why_not(module: AutoencoderModule) -> str:
@@ -60,6 +66,10 @@ class Chain:
                 gradient = self._through_the_code(features, gradient, run, losses)
             self._encoder.backward(gradient, inputs_too=False)
             return losses, self._module.squared_error(output, batch, losses)
+
+    def threads(self, rows: int) -> AbstractContextManager[None]:
+        """Use one thread for steps that are so short that to share them out takes longer."""
+        return one_thread() if rows * self.parameters[0].numel() < _SHARED_OUT else nullcontext()
 
     def release(self) -> None:
         """Give back the memory of the layers' outputs."""

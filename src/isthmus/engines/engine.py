@@ -43,16 +43,16 @@ class Engine(Protocol):
             Sum of the squared errors of the rows.
         """
 
+    def threads(self, rows: int) -> AbstractContextManager[None]:
+        """Let torch use as many threads as pay for batches of so many rows, for the time of a block."""
+
     def release(self) -> None:
         """Give back memory that is kept between steps."""
 
 
 @runtime_checkable
 class Measuring(Protocol):
-    """What an engine offers that has threads of its own, and runs networks forward faster than the module does."""
-
-    def alone(self) -> AbstractContextManager[None]:
-        """Keep torch's threads away for the time of a block."""
+    """What an engine offers that runs networks forward faster than the module does."""
 
     def measure(self, batch: Batch, inputs: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Give the named losses of a batch and its sum of squared errors, without gradients.

@@ -152,7 +152,7 @@ class UpsampledConvolution(Plain):
 
     @property
     def _kernels(self) -> list[tuple[int, int, list[Offset]]]:
-        """Give the number of each part's first weight, how far its planes lie behind the first, and its taps' offsets."""
+        """Give each part's first weight, how far its planes lie behind the first part's, and its taps' offsets."""
         pairs = weights_of(self).pairs
         return [
             (part * pairs * self._slots, part * self.x.step, list(product(down, across)))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
-MOST_WEIGHTS = 9
+_MOST_WEIGHTS = 9
 Tap = tuple[int, int]
 
 _CORRELATE = '''
@@ -128,8 +128,11 @@ def _plane(sums: Sums, start: int, passes: Iterable[Pass]) -> list[str]:
 def _weighed(sums: Sums, passes: Sequence[Pass]) -> str:
     """Write the loop that adds up the gradients of all weights of some passes."""
     weights = sorted({weight for own in passes for weight, _ in own.taps})
-    terms = [(weight, f"g{number} * plane[p + U({place})]") for number, own in enumerate(passes)
-             for weight, place in own.taps]
+    terms = [
+        (weight, f"g{number} * plane[p + U({place})]")
+        for number, own in enumerate(passes)
+        for weight, place in own.taps
+    ]
     sums_of = {weight: " + ".join(term for other, term in terms if other == weight) for weight in weights}
     return _filled(
         _GRADIENT,
@@ -147,9 +150,9 @@ def _weighed(sums: Sums, passes: Sequence[Pass]) -> str:
 
 def _groups(taps: Sequence[Tap]) -> list[Sequence[Tap]]:
     """Share taps out so that the weights of each group fit into registers."""
-    count = -(-len(taps) // MOST_WEIGHTS)
+    count = -(-len(taps) // _MOST_WEIGHTS)
     cuts = [len(taps) * cut // count for cut in range(count + 1)]
-    return [taps[start:stop] for start, stop in zip(cuts, cuts[1:], strict=False)]
+    return [taps[start:stop] for start, stop in pairwise(cuts)]
 
 
 def _shared(passes: Iterable[Pass]) -> list[list[Pass]]:
@@ -159,7 +162,7 @@ def _shared(passes: Iterable[Pass]) -> list[list[Pass]]:
     held: set[int] = set()
     for piece in sorted(pieces, key=lambda own: min(weight for weight, _ in own.taps)):
         weights = {weight for weight, _ in piece.taps}
-        if groups and len(held | weights) <= MOST_WEIGHTS:
+        if groups and len(held | weights) <= _MOST_WEIGHTS:
             groups[-1].append(piece)
             held |= weights
         else:

@@ -13,7 +13,7 @@ from isthmus.engines.autograd import Autograd
 from isthmus.engines.flat import flattened
 from isthmus.engines.fused.passes import Passes, matrix
 from isthmus.engines.fused.reading import Network
-from isthmus.engines.fused.threads import Crew, one_thread
+from isthmus.engines.threads import Crew, one_thread
 from isthmus.module import AutoencoderModule
 from isthmus.records import Batch
 
@@ -75,7 +75,7 @@ class Fused:
         losses = self._module.compared(output, batch)
         return losses, self._module.squared_error(output, batch, losses)
 
-    def alone(self) -> AbstractContextManager[None]:
+    def threads(self, rows: int) -> AbstractContextManager[None]:
         """Keep torch's threads away from the cores that this engine's use."""
         return one_thread()
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from isthmus.engines.flat import in_memory_order
 from isthmus.engines.fused.reading import Network
-from isthmus.engines.fused.threads import Crew
+from isthmus.engines.threads import Crew
 from isthmus.module import AutoencoderModule
 
 _LEAST_ROWS = 8

@@ -71,7 +71,7 @@ def _sorted(bodies: Iterable[Body]) -> list[str]:
 
 
 def _library(name: str) -> str:
-    """Give a kernel with its decorator: one of short loops is compiled for each set of numbers that it is called with."""
+    """Give a kernel with its decorator: one of short loops is compiled for the numbers that it is called with."""
     text = inspect.getsource(getattr(kernels, name, None) or getattr(elementwise, name))
     return _lazy(text) if name in _SHORT_LOOPS else _decorated(text, "**inner")
 

@@ -58,4 +58,3 @@ class Crew:
             self._process = os.getpid()
             self._others = ThreadPoolExecutor(self.size - 1, "isthmus")
         return self._others
-
