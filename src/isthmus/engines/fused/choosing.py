@@ -24,7 +24,7 @@ from isthmus.engines.fused.writing import source_of
 from isthmus.module import AutoencoderModule
 from isthmus.records import Batch
 
-# Torch spends about .8 ns for each product of the way forward, emitted code a tenth of it, and to compile takes 10 to
+# Torch spends about 1 ns for each product of the way forward, emitted code a sixth of it, and to compile takes about
 # 20 s: below so many products that does not pay. It is a constant, not a measurement, so that a run does not depend on
 # what ran before it.
 _LEAST_PRODUCTS = 3e10

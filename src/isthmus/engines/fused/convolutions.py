@@ -10,7 +10,7 @@ from isthmus.engines.fused.body import Body
 from isthmus.engines.fused.convolving import Pass
 from isthmus.engines.fused.operations import Plain
 from isthmus.engines.fused.planes import Offset, Planes, sides, taps
-from isthmus.engines.fused.sums import Convolving, Side, convolving, mirrored, passing, weights_of
+from isthmus.engines.fused.sums import PlaneConvolution, Side, mirrored, passing, weights_of
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Convolution(Plain):
         )
 
     @property
-    def _own(self) -> Convolving:
-        return convolving(weights_of(self), self.x.run)
+    def _own(self) -> PlaneConvolution:
+        return PlaneConvolution.of(weights_of(self), self.x.run)
 
     @property
     def _taps(self) -> list[Offset]:
@@ -108,8 +108,10 @@ class UpsampledConvolution(Plain):
         return Side(name, self._factor * self.x.step, self.y.channels)
 
     @property
-    def _own(self) -> Convolving:
-        return replace(convolving(weights_of(self), self.x.run), first=weights_of(self).behind, taps=self._slots)
+    def _own(self) -> PlaneConvolution:
+        return replace(
+            PlaneConvolution.of(weights_of(self), self.x.run), first=weights_of(self).behind, taps=self._slots
+        )
 
     @property
     def _seen(self) -> tuple[list[list[int]], list[list[int]]]:

@@ -51,14 +51,6 @@ def store(
                 row[first + j * by_column] = line[j]
 
 
-def fill(y: Numbers, start: int, step: int, channels: int, run: int, values: Numbers, first: int, every: int) -> None:
-    """Set each plane to a number; `every` planes share one."""
-    for c in range(channels):
-        plane, value = y[start + c * step :], values[first + c // every]
-        for p in range(run):
-            plane[p] = value
-
-
 def zero(y: Numbers, start: int, step: int, channels: int, run: int) -> None:
     """Set planes to zero."""
     for c in range(channels):

@@ -150,15 +150,8 @@ class Plain(ABC):
         """Give the operation with its packed weights at a place."""
         return self if self.weights is None else replace(self, weights=replace(self.weights, packed=start))
 
-    def _bias(self, body: Body, name: str, runs: tuple[int, int, int, int], every: int = 1) -> None:
-        """Start outputs at the bias."""
-        own = self.weights
-        if own is None or own.bias is None:
-            body.call("zero", name, runs)
-        else:
-            body.call("fill", name, runs, "packed", own.packed_bias, every)
-
     def _bias_back(self, body: Body, name: str, runs: tuple[int, int, int, int], every: int = 1) -> None:
+        """Add up the gradients of the biases; `every` planes share one."""
         own = self.weights
         if own is not None and own.bias is not None:
             body.call("add_sums", name, runs, "total", own.packed_bias, every)

@@ -10,7 +10,7 @@ from isthmus.engines.fused.body import Body
 from isthmus.engines.fused.convolving import Pass
 from isthmus.engines.fused.operations import Plain
 from isthmus.engines.fused.planes import Offset, Planes, taps
-from isthmus.engines.fused.sums import Convolving, Side, convolving, mirrored, passing, weights_of
+from isthmus.engines.fused.sums import PlaneConvolution, Side, mirrored, passing, weights_of
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class PooledConvolution(Plain):
         return Side(f"{kind}in{place}", step, self.x.channels), Side(f"{kind}out{place}", step, self.y.channels)
 
     @property
-    def _own(self) -> Convolving:
-        return convolving(weights_of(self), self.y.run)
+    def _own(self) -> PlaneConvolution:
+        return PlaneConvolution.of(weights_of(self), self.y.run)
 
     @property
     def _taps(self) -> list[Offset]:

@@ -30,7 +30,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Convolving:
+class PlaneConvolution:
     """A convolution of planes, of `run` numbers each.
 
     Attributes
@@ -53,39 +53,28 @@ class Convolving:
     bias: int | None
     run: int
 
+    @classmethod
+    def of(cls, own: Weights, run: int) -> PlaneConvolution:
+        """Take a layer's weights as they are."""
+        return cls(own.packed, own.taps, own.shape[1], None if own.bias is None else own.packed_bias, run)
+
     def correlate(self, body: Body, x: Side, y: Side, passes: Iterable[Pass]) -> None:
         """Write the sums over the inputs of each output, its bias among them."""
-        steps = self.inputs * self.taps, self.taps
-        self._write(body, "correlate", x, y, passes, steps, self.bias)
+        sums = self._sums(x, y, passes, (self.inputs * self.taps, self.taps), self.bias)
+        body.call(body.own("correlate", correlation(sums)), x.name, "packed", y.name)
 
     def correlate_back(self, body: Body, g: Side, g_x: Side, passes: Iterable[Pass]) -> None:
         """Write the sums over the outputs for each input; the places in the passes are those of mirrored taps."""
-        steps = self.taps, self.inputs * self.taps
-        self._write(body, "correlate", g, g_x, passes, steps, None)
+        sums = self._sums(g, g_x, passes, (self.taps, self.inputs * self.taps), None)
+        body.call(body.own("correlate", correlation(sums)), g.name, "packed", g_x.name)
 
     def weigh(self, body: Body, x: Side, g: Side, passes: Iterable[Pass]) -> None:
         """Write the sums over places for each weight."""
-        steps = self.inputs * self.taps, self.taps
-        self._write(body, "weigh", x, g, passes, steps, None)
+        sums = self._sums(x, g, passes, (self.inputs * self.taps, self.taps), None)
+        body.call(body.own("weigh", weighing(sums)), x.name, "total", g.name)
 
-    def _write(
-        self,
-        body: Body,
-        stem: str,
-        x: Side,
-        y: Side,
-        passes: Iterable[Pass],
-        steps: tuple[int, int],
-        bias: int | None,
-    ) -> None:
-        sums = Sums(x.channels, x.step, y.channels, y.step, self.first, *steps, self.run, tuple(passes), bias)
-        text = correlation(sums) if stem == "correlate" else weighing(sums)
-        body.call(body.own(stem, text), x.name, "packed" if stem == "correlate" else "total", y.name)
-
-
-def convolving(own: Weights, run: int) -> Convolving:
-    """Describe the convolution with the weights as they are."""
-    return Convolving(own.packed, own.taps, own.shape[1], None if own.bias is None else own.packed_bias, run)
+    def _sums(self, x: Side, y: Side, passes: Iterable[Pass], steps: tuple[int, int], bias: int | None) -> Sums:
+        return Sums(x.channels, x.step, y.channels, y.step, self.first, *steps, self.run, tuple(passes), bias)
 
 
 def passing(start: int, places: Iterable[int], first: int = 0) -> Pass:
