@@ -27,22 +27,17 @@ class Convolution(Plain):
 
     def forward(self, body: Body, place: int) -> None:
         """Convolve."""
-        x, y = self._sides("v", place)
+        x, y = Side.of(f"v{place}", self.x), Side.of(f"v{place + 1}", self.y)
         self._own.correlate(body, x, y, [passing(self.y.start, self.x.places(self._taps))])
 
     def backward(self, body: Body, place: int, *, inputs_too: bool) -> None:
         """Add up the gradients of the weights; convolve the gradient with the mirrored kernel."""
-        (x, _), (g_x, g) = self._sides("v", place), self._sides("g", place)
+        x, g = Side.of(f"v{place}", self.x), Side.of(f"g{place + 1}", self.y)
         self._bias_back(body, g.name, self.y.runs)
         self._own.weigh(body, x, g, [passing(self.y.start, self.x.places(self._taps))])
         if inputs_too:
-            self._own.correlate_back(body, g, g_x, [passing(self.x.start, self.y.places(mirrored(self._taps)))])
-
-    def _sides(self, name: str, place: int) -> tuple[Side, Side]:
-        return (
-            Side(f"{name}{place}", self.x.step, self.x.channels),
-            Side(f"{name}{place + 1}", self.y.step, self.y.channels),
-        )
+            back = passing(self.x.start, self.y.places(mirrored(self._taps)))
+            self._own.correlate_back(body, g, Side.of(f"g{place}", self.x), [back])
 
     @property
     def _own(self) -> PlaneConvolution:
@@ -90,18 +85,18 @@ class UpsampledConvolution(Plain):
 
     def forward(self, body: Body, place: int) -> None:
         """Convolve for each part, and interleave."""
-        x, y = Side(f"v{place}", self.x.step, self.x.channels), self._large(f"parts{place}")
+        x, y = Side.of(f"v{place}", self.x), self._large(f"parts{place}")
         self._own.correlate(body, x, y, self._passes)
         body.call("interleave", y.name, self.x.lines, f"v{place + 1}", self.y.lines, self._rest)
 
     def backward(self, body: Body, place: int, *, inputs_too: bool) -> None:
         """Take the gradient apart, add up those of the wider kernel, and convolve with its mirror image."""
-        x, g = Side(f"v{place}", self.x.step, self.x.channels), self._large(f"g_parts{place}")
+        x, g = Side.of(f"v{place}", self.x), self._large(f"g_parts{place}")
         body.call("part", g.name, self.x.lines, f"g{place + 1}", self.y.lines, self._rest)
         self._bias_back(body, g.name, self._parts.runs, self._factor)
         self._own.weigh(body, x, g, self._passes)
         if inputs_too:
-            self._own.correlate_back(body, g, replace(x, name=f"g{place}"), self._mirrored)
+            self._own.correlate_back(body, g, Side.of(f"g{place}", self.x), self._mirrored)
 
     def _large(self, name: str) -> Side:
         """Name the parts of the large planes."""
@@ -148,9 +143,10 @@ class UpsampledConvolution(Plain):
     @property
     def _mirrored(self) -> list[Pass]:
         """Give what the small planes' gradient is made of: each part of the large planes' adds to it."""
-        places = [[shift + place for place in self.x.places(mirrored(own))] for _, shift, own in self._kernels]
-        firsts = [first for first, _, _ in self._kernels]
-        return [passing(self.x.start, seen, first) for first, seen in zip(firsts, places, strict=True)]
+        return [
+            passing(self.x.start, [shift + place for place in self.x.places(mirrored(offsets))], first)
+            for first, shift, offsets in self._kernels
+        ]
 
     @property
     def _kernels(self) -> list[tuple[int, int, list[Offset]]]:

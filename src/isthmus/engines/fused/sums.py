@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from isthmus.engines.fused.body import Body
 from isthmus.engines.fused.convolving import Pass, Sums, correlation, weighing
 from isthmus.engines.fused.operations import Plain, Weights
+from isthmus.engines.fused.planes import Planes
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Side:
     name: str
     step: int
     channels: int
+
+    @classmethod
+    def of(cls, name: str, planes: Planes) -> Side:
+        """Take planes of one size as they lie in an array."""
+        return cls(name, planes.step, planes.channels)
 
 
 @dataclass(frozen=True)
