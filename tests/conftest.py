@@ -77,6 +77,7 @@ ILLEGAL = {
     "patience": NO_COUNT,
     "penalties": (None, "sparse", Point(), (Point(),), (1,)),
     "pretrain": (None, "yes", 2),
+    "precision": ("float16", "", None, 32),
     "random_state": (-1, 2**32, 0.5, "seed"),
     "reconstruction": ("cosine", None, SquaredError, Point()),
     "retries": (-1, 1.5, "many", True, None),

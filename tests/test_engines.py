@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from isthmus import Autoencoder, DenseAutoencoder, VariationalAutoencoder
 from isthmus.engines import Autograd, accumulated, engine_for
+from isthmus.engines.autograd import rounded_products
 from isthmus.engines.chain import Chain, why_not
 from isthmus.engines.flat import flattened
+from isthmus.errors import ParameterError
 from isthmus.module import AutoencoderModule
 from isthmus.parts import (
     L1,
@@ -180,8 +182,66 @@ def test_short_steps_of_dense_networks_take_one_thread(hidden, threads):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with engine_for(module).threads(64):
+        with engine_for(module).arithmetic(64):
             assert torch.get_num_threads() == threads
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "row"),
+    [
+        (Recipe(3, Dense((16,), activation="relu")), (30,)),
+        (Recipe(2, Dense((16,)), Gaussian(), reconstruction=Bernoulli()), (30,)),
+        (Recipe(2, Dense((16,)), Gaussian(), reconstruction=Bernoulli(), n_importance=3), (30,)),
+        (Recipe(2, Dense((16,)), penalties=(Contraction(),)), (30,)),
+        (Recipe(None, Convolutional((4, 2))), (8, 8)),
+    ],
+    ids=lambda value: type(getattr(value, "bottleneck", None)).__name__,
+)
+def test_bfloat16_gives_nearly_the_same_gradient_in_float32(recipe, row):
+    module = AutoencoderModule(recipe, Schema(row, recipe.network.layout(row)))
+    module.materialise(torch.Generator().manual_seed(0))
+    rows = torch.rand(64, *module.schema.tensor_shape, generator=torch.Generator().manual_seed(1))
+    taken = {}
+    for precision in ("float32", "bfloat16"):
+        engine = engine_for(module, "torch", precision=precision)
+        losses, _ = engine(Batch(rows), 0.5, torch.Generator().manual_seed(0))
+        gradients = torch.cat([parameter.grad.flatten() for parameter in module.parameters()])
+        assert gradients.dtype == torch.float32
+        taken[precision] = sum(float(loss.detach()) for loss in losses.values()), gradients
+    (loss, gradient), (near_loss, near) = taken.values()
+    assert not torch.equal(near, gradient)
+    assert near_loss == pytest.approx(loss, rel=0.01)
+    assert torch.nn.functional.cosine_similarity(near, gradient, dim=0) > 0.99
+
+
+def test_history_tells_of_another_precision_and_what_follows_the_fit_is_float32(rows):
+    model = DenseAutoencoder(2, hidden=(8,), max_epochs=2, random_state=0, precision="bfloat16").fit(rows)
+    assert model.history_[0].engine == "autograd (bfloat16)"
+    assert all(weight.dtype == torch.float32 for weight in model.module_.parameters())
+    twin = copy.deepcopy(model).set_params(precision="float32")
+    assert np.array_equal(model.transform(rows), twin.transform(rows))
+
+
+@pytest.mark.parametrize(
+    ("backend", "precision", "words"),
+    [
+        ("auto", "tf32", "precision must be 'float32' or 'bfloat16' on the device 'cpu'; got 'tf32'"),
+        ("fused", "bfloat16", "backend=\"fused\" computes in float32; got precision='bfloat16'"),
+    ],
+)
+def test_a_precision_that_cannot_be_had_is_one_sentence(backend, precision, words):
+    with pytest.raises(ParameterError, match=words):
+        engine_for(module_of(Recipe(3, Dense((16,))), 30), backend, precision=precision)
+
+
+def test_products_are_rounded_within_a_block_alone():
+    def settings():
+        return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+    before = settings()
+    with rounded_products():
+        assert settings() == (True, True)
+    assert settings() == before

@@ -21,6 +21,7 @@ SCHEDULES = ("constant", "linear", "cosine")
 RECONSTRUCTIONS = ("squared", "bernoulli", "continuous_bernoulli", "gaussian", "absolute", "huber")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 BACKENDS = ("auto", "fused", "torch")
+PRECISIONS = ("float32", "tf32", "bfloat16")
 SCALINGS = ("auto", "none", "minmax", "standard")
 
 _POSITIVE = Number(0, open=True)
@@ -89,6 +90,12 @@ class Training:
         OneOf(BACKENDS),
         "Whether code is compiled for the network (extra fast, on a CPU): auto where the run is long enough to pay for "
         "it and the code is faster, fused always, torch never. history_ says which it was, and why.",
+    )
+    precision: str = param(
+        "float32",
+        OneOf(PRECISIONS),
+        "Arithmetic of the layers in training: tf32 lets CUDA round what it multiplies, bfloat16 takes layers that "
+        "multiply in half the bits. Weights, losses and all that is computed after the fit stay float32.",
     )
     random_state: int | NumpyRandomState | None = param(
         None,

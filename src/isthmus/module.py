@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ class AutoencoderModule(nn.Module):
     encoder: Any
     decoder: Any
     reconstruction: Any
+    _narrow = False
 
     def __init__(self, recipe: Recipe, schema: Schema) -> None:
         super().__init__()
@@ -178,16 +180,32 @@ class AutoencoderModule(nn.Module):
             Whether networks and bottlenecks that are random only in training are so.
         """
         chance = generator if training else None
-        features = passed(self.encoder, inputs, progress, chance)
+        features = self._passed(self.encoder, inputs, progress, chance)
         if self.recipe.n_importance > 1:
             return self._importance_weighted(batch, features, progress, generator)
         latent = self.recipe.bottleneck(features, progress, self._noise(generator, training))
-        output = passed(self.decoder, latent.code, progress, chance)
+        output = self._passed(self.decoder, latent.code, progress, chance)
         losses = self.compared(output, batch)
         run = Pass(batch, inputs, latent, output, self.encoder, self.decoder, generator, progress)
         for penalty in self.recipe.penalties:
             losses[penalty.name] = penalty(run)
         return losses, self.squared_error(output, batch, losses)
+
+    @contextmanager
+    def narrowed(self, narrow: bool) -> Iterator[None]:
+        """Let both networks multiply in bfloat16 where `losses` runs in a block, if that is wanted."""
+        before, self._narrow = self._narrow, narrow
+        try:
+            yield
+        finally:
+            self._narrow = before
+
+    def _passed(self, network: Any, values: Tensor, progress: float, chance: Generator | None) -> Tensor:
+        """Pass values through the encoder or decoder; with a generator one that draws in training does so."""
+        with torch.autocast(values.device.type, torch.bfloat16) if self._narrow else nullcontext():
+            drawing = chance is not None and hasattr(network, "draw")
+            output = network.draw(values, progress, chance) if drawing else network(values)
+        return output.float()
 
     def compared(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Give the reconstruction losses of a batch: missing cells are left out, rows count by their weights.
@@ -245,7 +263,7 @@ class AutoencoderModule(nn.Module):
         self, batch: Batch, features: Tensor, n_samples: int, progress: float, generator: Generator
     ) -> tuple[Tensor, Tensor]:
         latent = self.recipe.bottleneck(features.repeat_interleave(n_samples, dim=0), progress, generator)
-        output = self.decoder(latent.code)
+        output = self._passed(self.decoder, latent.code, progress, None)
         prior_over_posterior = log_ratio(normal(latent)).unflatten(0, (len(batch), n_samples))
         likelihood = self.log_likelihood(output, batch.repeated(n_samples))
         return likelihood.unflatten(0, (len(batch), n_samples)) + prior_over_posterior, output
@@ -257,13 +275,6 @@ class AutoencoderModule(nn.Module):
         weights, output = self._weights(batch, features, k, progress, generator)
         bound = batch.mean(weights.logsumexp(dim=1) - math.log(k))
         return {_BOUND: -bound}, self.squared_error(output[::k], batch)
-
-
-def passed(network: Any, values: Tensor, progress: float, generator: Generator | None) -> Tensor:
-    """Pass values through a network; with a generator one that draws in training does so."""
-    if generator is not None and hasattr(network, "draw"):
-        return network.draw(values, progress, generator)
-    return network(values)
 
 
 def _room_for(values: Tensor, device: torch.device) -> Tensor:

@@ -92,7 +92,9 @@ class Trainer:
         """What takes gradients; the exact solvers never ask for it."""
         if self.state.engine is None:
             work = Work(self.epochs * self.n_training, self.settings.batch_size, self.rows.plain, self.ranks.count == 1)
-            self.state.engine = engine_for(self.module, self.settings.backend, work, self._note)
+            self.state.engine = engine_for(
+                self.module, self.settings.backend, work, self._note, self.settings.precision
+            )
             self._note(f"gradients by {self.state.engine.name}")
         return self.state.engine
 
@@ -153,7 +155,7 @@ class Trainer:
     def run_epoch(self) -> Epoch:
         """Learn from every training row once, then measure on the held-out ones."""
         started = time.perf_counter()
-        with self.engine.threads(int(self.settings.batch_size)):
+        with self.engine.arithmetic(int(self.settings.batch_size)):
             losses, mse = self._learn().of_all(self.ranks).means()
             held_out, held_out_mse, denoising = self._validate()
         epoch = Epoch(

@@ -2,37 +2,73 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
+from isthmus.errors import ParameterError
 from isthmus.module import AutoencoderModule
 from isthmus.records import Batch
 
 
 class Autograd:
-    """Differentiates what the module computes."""
+    """Differentiates what the module computes.
 
-    def __init__(self, module: AutoencoderModule, reason: str = "") -> None:
+    Parameters
+    ----------
+    module : AutoencoderModule
+        What is trained.
+    reason : str, default=""
+        Why it was chosen.
+    precision : {"float32", "tf32", "bfloat16"}, default="float32"
+        How exactly layers multiply.
+
+    Raises
+    ------
+    ParameterError
+        If the device of the module has no such precision.
+    """
+
+    def __init__(self, module: AutoencoderModule, reason: str = "", precision: str = "float32") -> None:
         self.name = f"autograd ({reason})" if reason else "autograd"
         self.parameters = list(module.parameters())
-        self._module = module
+        self._module, self._precision = module, precision
+        kind = self.parameters[0].device.type
+        if precision == "tf32" and kind != "cuda":
+            raise ParameterError(f"precision must be 'float32' or 'bfloat16' on the device {kind!r}; got 'tf32'")
 
     def __call__(self, batch: Batch, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
         """Leave the gradient of a batch's loss in ``grad`` of the parameters."""
         inputs = self._module.corrupted(batch, generator)
-        losses, error = self._module.losses(batch, inputs, progress, generator)
+        with self._module.narrowed(self._precision == "bfloat16"):
+            losses, error = self._module.losses(batch, inputs, progress, generator)
         for parameter in self.parameters:
             parameter.grad = None
         torch.stack(list(losses.values())).sum().backward()
         return losses, error
 
-    def threads(self, rows: int) -> AbstractContextManager[None]:
+    def arithmetic(self, rows: int) -> AbstractContextManager[None]:
         """Use all of torch's threads."""
-        return nullcontext()
+        return rounded_products() if self._precision == "tf32" else nullcontext()
 
     def release(self) -> None:
         """Give back the gradients."""
         for parameter in self.parameters:
             parameter.grad = None
+
+
+@contextmanager
+def rounded_products() -> Iterator[None]:
+    """Let CUDA round the numbers that it multiplies to TF32 in a block."""
+    settings: tuple[Any, ...] = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = [own.allow_tf32 for own in settings]
+    try:
+        for own in settings:
+            own.allow_tf32 = True
+        yield
+    finally:
+        for own, value in zip(settings, before, strict=True):
+            own.allow_tf32 = value

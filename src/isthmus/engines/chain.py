@@ -67,7 +67,7 @@ class Chain:
             self._encoder.backward(gradient, inputs_too=False)
             return losses, self._module.squared_error(output, batch, losses)
 
-    def threads(self, rows: int) -> AbstractContextManager[None]:
+    def arithmetic(self, rows: int) -> AbstractContextManager[None]:
         """Use one thread for steps that are so short that to share them out takes longer."""
         return one_thread() if rows * self.parameters[0].numel() < _SHARED_OUT else nullcontext()
 

@@ -19,6 +19,7 @@ def engine_for(
     backend: str = "auto",
     work: Work = _NOTHING,
     tell: Callable[[str], None] = lambda text: None,
+    precision: str = "float32",
 ) -> Engine:
     """Choose the fastest engine that covers a module; its name tells which, and why.
 
@@ -32,12 +33,20 @@ def engine_for(
         What the run has before it: to compile has to pay.
     tell : callable
         Hears what takes long.
+    precision : {"float32", "tf32", "bfloat16"}, default="float32"
+        How exactly layers multiply; only automatic differentiation knows others than the first.
 
     Raises
     ------
     ParameterError
-        If code must be compiled and cannot be.
+        If code must be compiled and cannot be, or there is no such precision on the module's device.
     """
+    if precision != "float32":
+        if backend == "fused":
+            raise ParameterError(
+                f'backend="fused" computes in float32; got precision={precision!r}: take backend="auto"'
+            )
+        return Autograd(module, precision, precision)
     if backend == "fused":
         engine = fused_for(module, work, tell, forced=True)
         if isinstance(engine, str):

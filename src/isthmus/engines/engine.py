@@ -43,8 +43,8 @@ class Engine(Protocol):
             Sum of the squared errors of the rows.
         """
 
-    def threads(self, rows: int) -> AbstractContextManager[None]:
-        """Let torch use as many threads as pay for batches of so many rows, for the time of a block."""
+    def arithmetic(self, rows: int) -> AbstractContextManager[None]:
+        """Let torch compute as suits batches of so many rows for the time of a block: its threads, its precision."""
 
     def release(self) -> None:
         """Give back memory that is kept between steps."""

@@ -75,7 +75,7 @@ class Fused:
         losses = self._module.compared(output, batch)
         return losses, self._module.squared_error(output, batch, losses)
 
-    def threads(self, rows: int) -> AbstractContextManager[None]:
+    def arithmetic(self, rows: int) -> AbstractContextManager[None]:
         """Keep torch's threads away from the cores that this engine's use."""
         return one_thread()
 
