@@ -78,33 +78,33 @@ class Run:
         """Measure in rounds, then what needs no rounds."""
         for place in range(self.options.repeats):
             for work in self.options.works:
-                self._round("speed", work)
-                if place == 0 and self.options.errors and WORKS[work].target is not None:
-                    self._round("to_error", work)
+                self._round("speed", work, place)
+                if self.options.errors and WORKS[work].target is not None:
+                    self._round("to_error", work, place)
         self.found["linear"] = linear.measured(repeats=1 if self.options.quick else linear.REPEATS)
         ours = environment_of(CONTESTANTS["isthmus"], self.options.threads)
         self.found["startup"] = startup(str(self.folder / "training.npy"), ours, self.options.repeats)
         self.found["machine"] += f", {os.getloadavg()[0]:.1f} at the end"
         self._keep()
 
-    def _round(self, what: str, work: str) -> None:
-        """Let every contestant do a work once, in a new order."""
+    def _round(self, what: str, work: str, seed: int) -> None:
+        """Let every contestant do a work once, in a new order; each round to an error has a seed of its own."""
         able = [name for name in self.pythons if CONTESTANTS[name].can_do(WORKS[work])]
         if what == "to_error" and "floor" in able:
             able.remove("floor")
         for name in random.sample(able, len(able)):
-            answer = self._measured(name, work, to_error=what == "to_error")
+            answer = self._measured(name, work, seed if what == "to_error" else None)
             if answer is None:
                 continue
             self.found[what].setdefault(work, {}).setdefault(name, []).append(answer)
             self._keep()
 
-    def _measured(self, name: str, work: str, *, to_error: bool) -> dict[str, Any] | None:
+    def _measured(self, name: str, work: str, seed: int | None) -> dict[str, Any] | None:
         contestant, options = CONTESTANTS[name], self.options
-        batches = options.batches[:1] if to_error else options.batches
+        batches = options.batches[:1] if seed is not None else options.batches
         command = [self.pythons[name], "-m", "benchmarks.speed.measure", contestant.peer, work, str(self.folder)]
         command += ["--batches", ",".join(map(str, batches)), "--steps", str(options.steps)]
-        command += ["--limit", "1"] * options.quick + ["--to-error"] * to_error
+        command += ["--limit", "1"] * options.quick + ([] if seed is None else ["--to-error", "--seed", str(seed)])
         started, variables = time.perf_counter(), environment_of(contestant, options.threads)
         answer = subprocess.run(command, capture_output=True, text=True, env=variables, cwd=ROOT)
         if answer.returncode:

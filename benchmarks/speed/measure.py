@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def epoch(peer: Any, X: NDArray, batch: int, options: argparse.Namespace) -> tup
 
 def time_to_error(Peer: Any, options: argparse.Namespace) -> dict[str, Any]:
     """Train until the held-out error is reached; the time is that of the epochs, the looks at it are not counted."""
-    work = WORKS[options.work]
+    work = replace(WORKS[options.work], seed=options.seed)
     assert work.target is not None
     target = work.target
     peer = Peer(work, options.batches[0])
@@ -133,6 +134,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=0, help="steps that are timed; 0: an epoch or a sample")
     parser.add_argument("--whole", type=float, default=3, help="most seconds of an epoch that is timed whole")
     parser.add_argument("--to-error", action="store_true")
+    parser.add_argument("--seed", type=int, default=0, help="of the run to the error")
     parser.add_argument("--limit", type=float, default=90, help="most seconds of training until the error")
     options = parser.parse_args()
     answers = os.fdopen(os.dup(1), "w")

@@ -68,11 +68,10 @@ def waited(found: Found, work: str, name: str) -> str:
     runs = found["to_error"].get(work, {}).get(name, [])
     if not runs:
         return ""
-    took = to_error(found, work, name)
-    last = runs[-1]
+    took, last = to_error(found, work, name), runs[-1]
     if math.isinf(took):
         return f"{last['error']:.4f} after {seconds(last['seconds'])}"
-    return f"{seconds(took)} ({last['epochs']} epochs)"
+    return f"{seconds(took)} ({', '.join(str(run['epochs']) for run in runs)} epochs)"
 
 
 def seconds(value: float) -> str:

@@ -30,6 +30,8 @@ class Work:
         Rows that are timed where an epoch takes long; a multiple of every batch size.
     target : float or None
         The held-out error that is waited for, a mean over pixels from 0 to 1.
+    seed : int
+        Of first weights, order and noise.
     """
 
     words: str
@@ -39,6 +41,7 @@ class Work:
     rows: int = TRAINING
     sample: int = 12_800
     target: float | None = None
+    seed: int = 0
 
     @property
     def last(self) -> str:

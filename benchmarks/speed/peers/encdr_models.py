@@ -39,10 +39,10 @@ class Peer:
     """An estimator that neither standardises nor holds anything out, as the others."""
 
     def __init__(self, work: Work, batch_size: int) -> None:
-        torch.manual_seed(0)
+        torch.manual_seed(work.seed)
         kind = VENCDR if work.kind == "variational" else ENCDR
         *hidden, code = work.widths
-        settings = {"validation_split": 0.0, "standardize": False, "max_epochs": EPOCHS, "random_state": 0}
+        settings = {"validation_split": 0.0, "standardize": False, "max_epochs": EPOCHS, "random_state": work.seed}
         self.model: Any = kind(hidden_dims=hidden, latent_dim=code, batch_size=batch_size, **settings)
 
     @staticmethod

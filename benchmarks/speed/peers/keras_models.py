@@ -48,7 +48,7 @@ class Peer:
     """A model that was compiled with adam and the squared error."""
 
     def __init__(self, work: Work, batch_size: int) -> None:
-        keras.utils.set_random_seed(0)
+        keras.utils.set_random_seed(work.seed)
         self._batch_size = batch_size
         self._shape = (28, 28, 1) if work.kind == "convolutional" else (work.columns,)
         image = keras.Input(self._shape)

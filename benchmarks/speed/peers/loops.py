@@ -42,7 +42,7 @@ class Plain:
     """A DataLoader and an optimizer with their defaults."""
 
     def __init__(self, work: Work, batch_size: int) -> None:
-        torch.manual_seed(0)
+        torch.manual_seed(work.seed)
         self._batch_size, self._shape = batch_size, shape(work)
         self._network = Network(work)
         self._optimizer: torch.optim.Optimizer = torch.optim.Adam(self._network.parameters(), lr=RATE)

@@ -44,15 +44,15 @@ class Peer:
 
     def __init__(self, work: Work, batch_size: int) -> None:
         settings: dict[str, Any] = {"batch_size": batch_size, "max_epochs": EPOCHS, "validation_fraction": 0.0}
-        settings |= self.backend
+        settings |= self.backend | {"random_state": work.seed}
         *hidden, code = work.widths
         if work.kind == "convolutional":
-            self.model: Any = ConvolutionalAutoencoder(channels=work.widths, random_state=0, **settings)
+            self.model: Any = ConvolutionalAutoencoder(channels=work.widths, **settings)
         elif work.kind == "variational":
             settings |= {"hidden": tuple(hidden), "reconstruction": "squared"}
-            self.model = VariationalAutoencoder(code, random_state=0, **settings)
+            self.model = VariationalAutoencoder(code, **settings)
         else:
-            self.model = DenseAutoencoder(code, hidden=tuple(hidden), random_state=0, **settings)
+            self.model = DenseAutoencoder(code, hidden=tuple(hidden), **settings)
         self._estimator = self.model
 
     @staticmethod

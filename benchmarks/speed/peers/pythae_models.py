@@ -78,7 +78,7 @@ class Peer:
     """A model, trained by pythae's trainer."""
 
     def __init__(self, work: Work, batch_size: int) -> None:
-        torch.manual_seed(0)
+        torch.manual_seed(work.seed)
         self._shape = shape(work)
         encoder, decoder = pair(work)
         parts = Encoder(encoder, work), Decoder(decoder, work)
@@ -88,6 +88,7 @@ class Peer:
         self._settings = {
             "per_device_train_batch_size": batch_size,
             "num_epochs": EPOCHS,
+            "seed": work.seed,
             "learning_rate": RATE,
             "no_cuda": True,
         }
