@@ -205,7 +205,7 @@ class AutoencoderModule(nn.Module):
         with torch.autocast(values.device.type, torch.bfloat16) if self._narrow else nullcontext():
             drawing = chance is not None and hasattr(network, "draw")
             output = network.draw(values, progress, chance) if drawing else network(values)
-        return output.float()
+        return output.float() if self._narrow else output
 
     def compared(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Give the reconstruction losses of a batch: missing cells are left out, rows count by their weights.
