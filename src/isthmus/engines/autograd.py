@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from isthmus.errors import ParameterError
 from isthmus.module import AutoencoderModule
 from isthmus.records import Batch
 
@@ -24,21 +23,13 @@ class Autograd:
     reason : str, default=""
         Why it was chosen.
     precision : {"float32", "tf32", "bfloat16"}, default="float32"
-        How exactly layers multiply.
-
-    Raises
-    ------
-    ParameterError
-        If the device of the module has no such precision.
+        How exactly layers multiply; TF32 is CUDA's.
     """
 
     def __init__(self, module: AutoencoderModule, reason: str = "", precision: str = "float32") -> None:
         self.name = f"autograd ({reason})" if reason else "autograd"
         self.parameters = list(module.parameters())
         self._module, self._precision = module, precision
-        kind = self.parameters[0].device.type
-        if precision == "tf32" and kind != "cuda":
-            raise ParameterError(f"precision must be 'float32' or 'bfloat16' on the device {kind!r}; got 'tf32'")
 
     def __call__(self, batch: Batch, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
         """Leave the gradient of a batch's loss in ``grad`` of the parameters."""
@@ -51,7 +42,7 @@ class Autograd:
         return losses, error
 
     def arithmetic(self, rows: int) -> AbstractContextManager[None]:
-        """Use all of torch's threads."""
+        """Use all of torch's threads, and the precision asked for."""
         return rounded_products() if self._precision == "tf32" else nullcontext()
 
     def release(self) -> None:

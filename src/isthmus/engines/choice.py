@@ -42,10 +42,7 @@ def engine_for(
         If code must be compiled and cannot be, or there is no such precision on the module's device.
     """
     if precision != "float32":
-        if backend == "fused":
-            raise ParameterError(
-                f'backend="fused" computes in float32; got precision={precision!r}: take backend="auto"'
-            )
+        _check_precision(precision, backend, next(module.parameters()).device.type)
         return Autograd(module, precision, precision)
     if backend == "fused":
         engine = fused_for(module, work, tell, forced=True)
@@ -61,3 +58,11 @@ def engine_for(
             return engine
         reason = engine
     return Autograd(module, reason)
+
+
+def _check_precision(precision: str, backend: str, device: str) -> None:
+    """Refuse a precision that the backend or the device does not have."""
+    if backend == "fused":
+        raise ParameterError(f'backend="fused" computes in float32; got precision={precision!r}: take backend="auto"')
+    if precision == "tf32" and device != "cuda":
+        raise ParameterError(f"precision must be 'float32' or 'bfloat16' on the device {device!r}; got 'tf32'")
