@@ -78,22 +78,23 @@ class Run:
         """Measure in rounds, then what needs no rounds."""
         for place in range(self.options.repeats):
             for work in self.options.works:
-                self._round("speed", work, place)
+                self._round(work)
                 if self.options.errors and WORKS[work].target is not None:
-                    self._round("to_error", work, place)
+                    self._round(work, seed=place)
         self.found["linear"] = linear.measured(repeats=1 if self.options.quick else linear.REPEATS)
         ours = environment_of(CONTESTANTS["isthmus"], self.options.threads)
         self.found["startup"] = startup(str(self.folder / "training.npy"), ours, self.options.repeats)
         self.found["machine"] += f", {os.getloadavg()[0]:.1f} at the end"
         self._keep()
 
-    def _round(self, what: str, work: str, seed: int) -> None:
-        """Let every contestant do a work once, in a new order; each round to an error has a seed of its own."""
+    def _round(self, work: str, seed: int | None = None) -> None:
+        """Let every contestant do a work once, in a new order; with a seed until an error is reached."""
+        what = "speed" if seed is None else "to_error"
         able = [name for name in self.pythons if CONTESTANTS[name].can_do(WORKS[work])]
-        if what == "to_error" and "floor" in able:
+        if seed is not None and "floor" in able:
             able.remove("floor")
         for name in random.sample(able, len(able)):
-            answer = self._measured(name, work, seed if what == "to_error" else None)
+            answer = self._measured(name, work, seed)
             if answer is None:
                 continue
             self.found[what].setdefault(work, {}).setdefault(name, []).append(answer)
@@ -101,10 +102,10 @@ class Run:
 
     def _measured(self, name: str, work: str, seed: int | None) -> dict[str, Any] | None:
         contestant, options = CONTESTANTS[name], self.options
-        batches = options.batches[:1] if seed is not None else options.batches
+        batches = options.batches if seed is None else options.batches[:1]
         command = [self.pythons[name], "-m", "benchmarks.speed.measure", contestant.peer, work, str(self.folder)]
         command += ["--batches", ",".join(map(str, batches)), "--steps", str(options.steps)]
-        command += ["--limit", "1"] * options.quick + ([] if seed is None else ["--to-error", "--seed", str(seed)])
+        command += ["--limit", "1"] * options.quick + ([] if seed is None else ["--to-error", str(seed)])
         started, variables = time.perf_counter(), environment_of(contestant, options.threads)
         answer = subprocess.run(command, capture_output=True, text=True, env=variables, cwd=ROOT)
         if answer.returncode:

@@ -99,7 +99,7 @@ def epoch(peer: Any, X: NDArray, batch: int, options: argparse.Namespace) -> tup
 
 def time_to_error(Peer: Any, options: argparse.Namespace) -> dict[str, Any]:
     """Train until the held-out error is reached; the time is that of the epochs, the looks at it are not counted."""
-    work = replace(WORKS[options.work], seed=options.seed)
+    work = replace(WORKS[options.work], seed=options.to_error)
     assert work.target is not None
     target = work.target
     peer = Peer(work, options.batches[0])
@@ -133,8 +133,7 @@ def main() -> None:
     parser.add_argument("--batches", type=lambda text: [int(size) for size in text.split(",")], default=[64])
     parser.add_argument("--steps", type=int, default=0, help="steps that are timed; 0: an epoch or a sample")
     parser.add_argument("--whole", type=float, default=3, help="most seconds of an epoch that is timed whole")
-    parser.add_argument("--to-error", action="store_true")
-    parser.add_argument("--seed", type=int, default=0, help="of the run to the error")
+    parser.add_argument("--to-error", type=int, metavar="SEED", help="train until the error is reached, with a seed")
     parser.add_argument("--limit", type=float, default=90, help="most seconds of training until the error")
     options = parser.parse_args()
     answers = os.fdopen(os.dup(1), "w")
@@ -143,7 +142,7 @@ def main() -> None:
     started = time.perf_counter()
     Peer = importlib.import_module(f"benchmarks.speed.peers.{module}").peer(choice)
     found = {"import": time.perf_counter() - started, "python": sys.version.split()[0], "versions": Peer.versions()}
-    measured = time_to_error(Peer, options) if options.to_error else speed(Peer, options)
+    measured = speed(Peer, options) if options.to_error is None else time_to_error(Peer, options)
     print(json.dumps(found | measured), file=answers, flush=True)
 
 
