@@ -49,7 +49,7 @@ def test_the_page_of_speed_tells_ratios_to_isthmus_and_which_goals_are_held():
         "keras-jax": [{"seconds": 90.0, "error": 0.02, "epochs": 9, "reached": False}],
     }
     found = {
-        **{"machine": "a machine", "repeats": 2, "batches": [64], "left_out": {"encdr": "no Python"}},
+        **{"machine": "a machine", "batches": [64], "left_out": {"encdr": "no Python"}},
         **{"speed": {"dense": peers}, "to_error": {"dense": waits}},
     }
     text = page.text(found)

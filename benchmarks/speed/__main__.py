@@ -67,7 +67,6 @@ class Run:
         self.pythons, left_out = ready(options.peers)
         self.found: dict[str, Any] = {
             "machine": f"{machine()}, load {os.getloadavg()[0]:.1f} at the start",
-            "repeats": options.repeats,
             "batches": options.batches,
             "left_out": {CONTESTANTS[name].words: reason for name, reason in left_out.items()},
             "speed": {},

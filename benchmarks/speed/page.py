@@ -17,7 +17,8 @@ MB = 1_000_000
 
 def text(found: Found) -> str:
     """Give everything that stands between the marks."""
-    parts = [f"{found['machine']}. Repeats: {found['repeats']}; medians.", versions(found)]
+    rounds = ", ".join(f"{work} {max(map(len, runs.values()))}" for work, runs in found["speed"].items())
+    parts = [f"{found['machine']}. Rounds: {rounds}; medians.", versions(found)]
     for work in found["speed"]:
         parts += [f"### {work.capitalize()}: {WORKS[work].words}", table(heads(found, work), lines(found, work))]
     parts += ["### Goals", table(("goal", "bound", "measured", "held"), [goal.cells(found) for goal in GOALS])]
