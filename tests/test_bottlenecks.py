@@ -53,6 +53,14 @@ def test_draws_have_the_normal_distribution_of_torch():
     assert abs(np.corrcoef(quantiles.T)[0, 1]) < 4 / 20_000**0.5
 
 
+@pytest.mark.parametrize(("bottleneck", "columns"), [(Point(), 3), (Gaussian(), 6)])
+def test_the_written_out_derivative_is_that_of_automatic_differentiation(bottleneck, columns):
+    recorded, by_code = features(4, columns).requires_grad_(), torch.rand(4, 3, generator=generator(2)).double()
+    latent = bottleneck(recorded, 1.0, generator())
+    (expected,) = torch.autograd.grad(latent.code, [recorded], by_code, retain_graph=True)
+    torch.testing.assert_close(bottleneck.gradient(latent, by_code), expected)
+
+
 def test_gradients_flow_through_draws():
     assert torch.autograd.gradcheck(
         lambda x: Gaussian()(x, generator=generator()).code, features(3, 4).requires_grad_()

@@ -5,7 +5,7 @@ import torch
 from torch import distributions
 
 from isthmus.errors import ParameterError
-from isthmus.parts import L1, Divergence, Exponential, KLSparsity, Ramp
+from isthmus.parts import L1, Divergence, Exponential, Gaussian, KLSparsity, Ramp
 from isthmus.records import Batch, Latent, NormalLatent, Pass
 
 
@@ -36,6 +36,16 @@ def test_free_bits_are_a_floor_for_each_unit():
     calm = NormalLatent(mean, mean, mean, mean)
     assert float(Divergence(free_bits=0.5)(run_of(calm))) == pytest.approx(1.5)
     assert float(Divergence(free_bits=1e-9)(run_of(latent))) == pytest.approx(float(Divergence()(run_of(latent))))
+
+
+@pytest.mark.parametrize("free_bits", [0.0, 0.6])
+def test_the_written_out_derivative_of_a_divergence_is_that_of_automatic_differentiation(free_bits):
+    penalty, features = Divergence(Ramp(0.0, 2.0), free_bits=free_bits), random(8, 6).requires_grad_()
+    latent = Gaussian()(features, 0.3)
+    expected = penalty(run_of(latent, 0.3))
+    loss, gradient = penalty.loss_and_gradient(latent, 0.3)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected, [features])[0])
 
 
 def test_a_divergence_needs_a_distribution():

@@ -1,5 +1,7 @@
 """Reconstruction losses against independent formulas, in float64."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -169,6 +171,21 @@ def test_the_gaussian_loss_is_the_negative_log_density(scale, shape):
 def test_the_scale_is_learned_unless_it_is_given():
     assert normal(None).log_scale.requires_grad
     assert not normal(0.5).log_scale.requires_grad
+
+
+@pytest.mark.parametrize("log_scale", [-11.0, -0.5, 0.0, 2.0])
+@pytest.mark.parametrize("learned", [False, True])
+def test_the_written_out_derivatives_of_the_gaussian_loss_are_those_of_automatic_differentiation(log_scale, learned):
+    output, rows = example((5, 6))
+    module = normal(None if learned else math.exp(log_scale))
+    with torch.no_grad():
+        module.log_scale.fill_(log_scale)
+    recorded = output.clone().requires_grad_()
+    expected = module.loss(recorded, rows)
+    by_output, *by_scale = torch.autograd.grad(expected, [recorded, *([module.log_scale] if learned else [])])
+    loss, gradient = module.loss_and_gradient(output, rows)
+    torch.testing.assert_close((loss, gradient), (expected.detach(), by_output))
+    assert [module.log_scale.grad] == ([pytest.approx(by_scale[0].item())] if learned else [None])
 
 
 def test_the_best_scale_is_the_root_of_the_mean_squared_error():

@@ -1,13 +1,14 @@
 """The engine for dense stacks: their forward and backward passes written out, into memory that stays.
 
 What lies between and behind the stacks (the bottleneck, penalties on the code, unusual losses) works on small
-tensors and is left to automatic differentiation.
+tensors. Where it has its gradients written out these are taken, the rest is left to automatic differentiation.
 """
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -16,7 +17,6 @@ from isthmus.engines.flat import flattened
 from isthmus.engines.stack import Stack, is_stack
 from isthmus.engines.threads import one_thread
 from isthmus.module import AutoencoderModule
-from isthmus.parts import Point
 from isthmus.records import Batch, Latent, Pass
 
 # Products of a step forward up to which two threads took no less time than one. It is a constant, not a measurement:
@@ -51,19 +51,25 @@ class Chain:
         split = len(list(module.encoder.parameters()))
         self._encoder = Stack(module.encoder, gradients[:split])
         self._decoder = Stack(module.decoder, gradients[split:])
+        self._compares = _writes_out(module.reconstruction, "loss_and_gradient", of="loss")
+        self._writes_out = _writes_out(self._recipe.bottleneck, "gradient") and all(
+            _writes_out(penalty, "loss_and_gradient") for penalty in self._recipe.penalties
+        )
 
-    def __call__(self, batch: Batch, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
+    def __call__(self, batch: Batch, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor | float]:
         """Leave the gradient of a batch's loss in ``grad`` of the parameters."""
         inputs = self._module.corrupted(batch, generator)
         with torch.no_grad():
             features = self._encoder.forward(inputs)
-            features, latent = self._coded(features, progress, generator)
+            features, latent = self._coded(features, progress, generator, plain=batch.plain)
             output = self._decoder.forward(latent.code.detach())
             losses, gradient = self._compared(output, batch)
             gradient = self._decoder.backward(gradient, inputs_too=True)
             if features.requires_grad:
                 run = self._pass(batch, inputs, latent, output, generator, progress)
                 gradient = self._through_the_code(features, gradient, run, losses)
+            else:
+                gradient = self._written_out(latent, gradient, progress, losses)
             self._encoder.backward(gradient, inputs_too=False)
             return losses, self._module.squared_error(output, batch, losses)
 
@@ -76,19 +82,18 @@ class Chain:
         self._encoder.release()
         self._decoder.release()
 
-    def _coded(self, features: Tensor, progress: float, generator: Generator) -> tuple[Tensor, Latent]:
-        """Pass features through the bottleneck, recorded if its gradient is not plainly that of the code."""
-        if isinstance(self._recipe.bottleneck, Point) and not self._recipe.penalties:
-            return features, Latent(features, features)
+    def _coded(self, features: Tensor, progress: float, generator: Generator, *, plain: bool) -> tuple[Tensor, Latent]:
+        """Pass features through the bottleneck, recorded if it or a penalty cannot write its gradient out."""
+        if self._writes_out and (plain or not self._recipe.penalties):
+            return features, self._recipe.bottleneck(features, progress, generator)
         with torch.enable_grad():
             features = features.detach().requires_grad_()
             return features, self._recipe.bottleneck(features, progress, generator)
 
     def _compared(self, output: Tensor, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """Give the reconstruction losses and their gradient at the decoder's output."""
-        reconstruction = self._module.reconstruction
-        if batch.plain and hasattr(reconstruction, "loss_and_gradient"):
-            loss, gradient = reconstruction.loss_and_gradient(output, batch.rows)
+        if batch.plain and self._compares:
+            loss, gradient = self._module.reconstruction.loss_and_gradient(output, batch.rows)
             return {"reconstruction": loss}, gradient
         with torch.enable_grad():
             output = output.detach().requires_grad_()
@@ -106,6 +111,16 @@ class Chain:
         encoder: nn.Module = self._module.encoder
         return Pass(batch, inputs, latent, output, encoder, self._module.decoder, generator, progress)
 
+    def _written_out(self, latent: Latent, gradient: Tensor, progress: float, losses: dict[str, Tensor]) -> Tensor:
+        """Give the gradient at the features without automatic differentiation; note the penalties."""
+        bottleneck: Any = self._recipe.bottleneck
+        penalties: tuple[Any, ...] = self._recipe.penalties
+        gradient = bottleneck.gradient(latent, gradient)
+        for penalty in penalties:
+            losses[penalty.name], own = penalty.loss_and_gradient(latent, progress)
+            gradient = gradient + own
+        return gradient
+
     def _through_the_code(self, features: Tensor, gradient: Tensor, run: Pass, losses: dict[str, Tensor]) -> Tensor:
         """Give the gradient at the features: of the code's way to the decoder, and of the penalties.
 
@@ -119,3 +134,9 @@ class Chain:
             whole = reduce(torch.add, terms)
         losses |= {name: penalty.detach() for name, penalty in penalties.items()}
         return torch.autograd.grad(whole, [features])[0]
+
+
+def _writes_out(part: Any, derivative: str, of: str = "__call__") -> bool:
+    """Whether a part has its derivative written out, where it does what it derives: one may inherit the former only."""
+    owner = next((kind for kind in type(part).__mro__ if of in vars(kind)), object)
+    return derivative in vars(owner)

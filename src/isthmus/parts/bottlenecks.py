@@ -26,6 +26,10 @@ class Point:
         """Pass the features on."""
         return Latent(features, features)
 
+    def gradient(self, latent: Latent, by_code: Tensor) -> Tensor:
+        """Give the derivative by the features, given that by the code."""
+        return by_code
+
 
 @part
 class Gaussian:
@@ -52,6 +56,10 @@ class Gaussian:
             return NormalLatent(mean, features, mean, log_scale)
         noise = torch.randn(mean.shape, generator=generator, device=mean.device)
         return NormalLatent(mean + log_scale.exp() * noise, features, mean, log_scale)
+
+    def gradient(self, latent: NormalLatent, by_code: Tensor) -> Tensor:
+        """Give the derivative by the features, given that by the drawn code."""
+        return torch.cat([by_code, (latent.code - latent.mean) * by_code / 2], dim=1)
 
 
 @part

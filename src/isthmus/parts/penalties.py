@@ -77,6 +77,15 @@ class Divergence:
         terms = run.mean(divergences(normal(run.latent)))
         return value_at(self.weight, run.progress) * terms.clamp_min(self.free_bits).sum()
 
+    def loss_and_gradient(self, latent: Latent, progress: float) -> tuple[Tensor, Tensor]:
+        """Give the weighted term of rows that all count the same, and its derivative by the encoder's output."""
+        own, weight = normal(latent), value_at(self.weight, progress)
+        terms = divergences(own).mean(dim=0)
+        gradient = torch.cat([own.mean, torch.expm1(2 * own.log_scale) / 2], dim=1) * (weight / len(own.mean))
+        if self.free_bits:
+            gradient *= (terms >= self.free_bits).repeat(2, *[1] * (terms.ndim - 1))
+        return weight * terms.clamp_min(self.free_bits).sum(), gradient
+
 
 def divergences(latent: NormalLatent) -> Tensor:
     """Give KL(N(mean, scale^2) || N(0, 1)) of each row and number of the code, in nats, in the code's shape."""

@@ -43,7 +43,11 @@ class Layer(Protocol):
 
 
 class Bottleneck(Protocol):
-    """Describes what becomes of the encoder's output."""
+    """Describes what becomes of the encoder's output.
+
+    One whose derivative is simple offers ``gradient(latent, by_code)``: the derivative by the encoder's output, given
+    that by the code.
+    """
 
     kind: ClassVar[str]
     heads: ClassVar[int]
@@ -70,8 +74,9 @@ class Reconstruction(Protocol):
     """Describes how a rebuilt row is compared with the row.
 
     One that learns something offers ``build()``, which gives a module with the same methods. One whose derivative is
-    simple offers ``loss_and_gradient(output, rows)``: the loss, and its derivative by the output. Rows with missing
-    cells or weights need ``terms(output, rows)``: the term of each cell, whose sum over columns is a row's loss.
+    simple offers ``loss_and_gradient(output, rows)``: the loss, and its derivative by the output; those by its own
+    parameters it leaves in their ``grad``. Rows with missing cells or weights need ``terms(output, rows)``: the term of
+    each cell, whose sum over columns is a row's loss.
     """
 
     kind: ClassVar[str]
@@ -89,7 +94,9 @@ class Reconstruction(Protocol):
 class Penalty(Protocol):
     """Describes a term that is added to the loss.
 
-    One that looks at nothing of the networks but their outputs says so with ``local = True``, and trains faster.
+    One that looks at nothing of the networks but their outputs says so with ``local = True``, and trains faster. One
+    whose derivative is simple offers ``loss_and_gradient(latent, progress)`` for rows that all count the same: the
+    weighted term, and its derivative by the encoder's output.
     """
 
     kind: ClassVar[str]

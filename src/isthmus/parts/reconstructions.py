@@ -16,6 +16,7 @@ from isthmus.params import Number, param, part
 from isthmus.parts.protocols import Reconstruction
 
 _LEAST_LOG_SCALE = -10.0
+_LOG_ROOT = math.log(2 * math.pi) / 2
 
 
 class _Cellwise(ABC):
@@ -191,7 +192,26 @@ class _NormalAround(nn.Module, _Likelihood):
     def terms(self, output: Tensor, rows: Tensor) -> Tensor:
         """Give the negative log-density of each cell."""
         log_scale = self.log_scale.clamp_min(_LEAST_LOG_SCALE)
-        return ((rows - output) * torch.exp(-log_scale)).square() / 2 + log_scale + math.log(2 * math.pi) / 2
+        return ((rows - output) * torch.exp(-log_scale)).square() / 2 + log_scale + _LOG_ROOT
+
+    def loss(self, output: Tensor, rows: Tensor) -> Tensor:
+        """Sum over columns, mean over rows."""
+        return self._mean_of(functional.mse_loss(output, rows, reduction="sum"), rows)
+
+    def loss_and_gradient(self, output: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the loss and its derivative by the output; that by the scale becomes the ``grad`` of the parameter."""
+        difference, n = torch.sub(output, rows), rows.shape[0]
+        flat, precision = difference.view(-1), torch.exp(-2 * self.log_scale.detach().clamp_min(_LEAST_LOG_SCALE))
+        squares = torch.dot(flat, flat)
+        if self.log_scale.requires_grad:
+            inside = self.log_scale.detach() >= _LEAST_LOG_SCALE
+            self.log_scale.grad = inside * (rows.numel() - squares * precision) / n
+        return self._mean_of(squares, rows).detach(), difference.mul_(precision / n)
+
+    def _mean_of(self, squares: Tensor, rows: Tensor) -> Tensor:
+        """Give the loss of a row, given the sum of all squares."""
+        log_scale = self.log_scale.clamp_min(_LEAST_LOG_SCALE)
+        return (squares * torch.exp(-2 * log_scale) / 2 + rows.numel() * (log_scale + _LOG_ROOT)) / len(rows)
 
     def mean(self, output: Tensor) -> Tensor:
         """Give the output as it is."""
