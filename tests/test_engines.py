@@ -15,6 +15,7 @@ from isthmus.engines.chain import Chain, why_not
 from isthmus.engines.flat import flattened
 from isthmus.errors import ParameterError
 from isthmus.module import AutoencoderModule
+from isthmus.params import part
 from isthmus.parts import (
     L1,
     Bernoulli,
@@ -44,6 +45,9 @@ COMBINATIONS = st.sampled_from(
     [
         (Point(), ()),
         (Point(), (L1(0.1),)),
+        (Gaussian(), ()),
+        (Gaussian(), (Divergence(0.5),)),
+        (Gaussian(), (Divergence(0.5, free_bits=0.01),)),
         (Gaussian(), (Divergence(0.5, free_bits=0.01), L1(0.1))),
         (TopK(2), ()),
         (WinnerTakeAll(0.3), (L1(0.1),)),
@@ -102,9 +106,31 @@ def test_the_gradient_of_a_batch_in_parts_is_that_of_the_whole(rows, at_once, ch
     batch = Batch(torch.rand(rows, 7, generator=draw), weights=torch.rand(rows, generator=draw) if weighted else None)
     losses, error = engine(batch, 0.5, torch.Generator())
     whole = [parameter.grad.clone() for parameter in module.parameters()]
-    in_parts = accumulated(engine, list(batch.split(at_once)), 0.5, torch.Generator())
-    torch.testing.assert_close(in_parts, (losses, error))
+    in_parts, error_in_parts = accumulated(engine, list(batch.split(at_once)), 0.5, torch.Generator())
+    torch.testing.assert_close(in_parts, losses)
+    assert error_in_parts == pytest.approx(error, rel=1e-5)
     torch.testing.assert_close([parameter.grad for parameter in module.parameters()], whole)
+
+
+@part
+class Halved(Gaussian):
+    """Inherits the derivative of what it does not do."""
+
+    def __call__(self, features, progress=1.0, generator=None):
+        return super().__call__(features / 2, progress, generator)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("bottleneck", [Halved(), Gaussian()])
+def test_an_inherited_derivative_and_that_of_equal_rows_are_not_taken_where_they_are_wrong(bottleneck, weighted):
+    module = module_of(Recipe(3, Dense((6,)), bottleneck, penalties=(Divergence(0.5),)))
+    twin = copy.deepcopy(module)
+    draw = torch.Generator().manual_seed(0)
+    batch = Batch(torch.rand(9, 7, generator=draw), weights=torch.rand(9, generator=draw) if weighted else None)
+    for engine in (Chain(module), Autograd(twin)):
+        engine(batch, 0.5, torch.Generator().manual_seed(1))
+    for own, other in zip(module.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(own.grad, other.grad, rtol=1e-5, atol=1e-6)
 
 
 def test_kl_sparsity_is_covered_too():

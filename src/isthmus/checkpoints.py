@@ -126,9 +126,7 @@ class Checkpoints(Watcher):
         state.shuffler.set_state(_plain_random(header["shuffler"]))
         state.history[:] = [record(Epoch, epoch) for epoch in header["history"]]
         state.step, device = int(header["step"]), state.generator.device
-        losses = {name: value.to(device) for name, value in _within(tensors, "losses.").items()}
-        measured = float(header["measured_rows"]), float(header["measured_cells"])
-        state.totals = Totals(losses, tensors["error"].to(device), *measured)
+        state.totals = Totals(**header["totals"])
         weights = {name: value.to(device) for name, value in _within(tensors, "best.").items()}
         state.best = Best(float(header["best_loss"]), int(header["best_epoch"]), weights)
         state.stopped = bool(state.history) and best.stops(trainer)
@@ -162,8 +160,7 @@ class Checkpoints(Watcher):
         groups, tensors = _flat_optimizer(trainer.optimizer.state_dict())
         tensors |= {f"module.{name}": value for name, value in trainer.module.state_dict().items()}
         tensors |= {f"best.{name}": value for name, value in best.weights.items()}
-        tensors |= {f"losses.{name}": value for name, value in state.totals.losses.items()}
-        tensors |= {"generators": generators, "error": state.totals.error}
+        tensors["generators"] = generators
         header = {
             "parameters": self._parameters,
             "rows": self._rows,
@@ -172,8 +169,7 @@ class Checkpoints(Watcher):
             "optimizer": groups,
             "step": state.step,
             "retried": state.retried,
-            "measured_rows": state.totals.rows,
-            "measured_cells": state.totals.cells,
+            "totals": asdict(state.totals.plain()),
             "history": [asdict(epoch) for epoch in state.history],
             "best_loss": best.loss,
             "best_epoch": best.epoch,

@@ -3,6 +3,7 @@
 import os
 
 import torch
+from torch import Tensor
 
 from isthmus.errors import ParameterError
 
@@ -27,3 +28,8 @@ def device_of(name: str) -> torch.device:
     if not available[name]:
         raise ParameterError(f"device must be one that this machine has; got {name!r}: take 'auto' or 'cpu'")
     return torch.device(name)
+
+
+def number_of(value: Tensor) -> Tensor | float:
+    """Give a single number as a float, or from elsewhere than the CPU as it is: to look at it would mean to wait."""
+    return value.item() if value.device.type == "cpu" else value.detach()

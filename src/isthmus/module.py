@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
+from isthmus.devices import number_of
 from isthmus.errors import ModelFileError, ParameterError
 from isthmus.parts import layers
 from isthmus.parts.penalties import normal
@@ -163,7 +164,7 @@ class AutoencoderModule(nn.Module):
 
     def losses(
         self, batch: Batch, inputs: Tensor, progress: float, generator: Generator, *, training: bool = True
-    ) -> tuple[dict[str, Tensor], Tensor]:
+    ) -> tuple[dict[str, Tensor], Tensor | float]:
         """Give the named losses of a batch and the sum of squared errors of its rows.
 
         Parameters
@@ -235,15 +236,16 @@ class AutoencoderModule(nn.Module):
     def _noise(self, generator: Generator, training: bool) -> Generator | None:
         return generator if training or self.recipe.bottleneck.random else None
 
-    @torch.no_grad()
-    def squared_error(self, output: Tensor, batch: Batch, losses: Mapping[str, Tensor] | None = None) -> Tensor:
+    def squared_error(self, output: Tensor, batch: Batch, losses: Mapping[str, Tensor] | None = None) -> Tensor | float:
         """Give the sum of squared errors of a batch, from the reconstruction loss where it is just that."""
         if losses is not None and isinstance(self.recipe.reconstruction, SquaredError):
-            return losses[_WHOLE].detach() * len(batch)
-        squares = (self.reconstruction.mean(output) - batch.rows).square_()
-        if batch.present is not None:
-            squares = squares.mul_(batch.present)
-        return squares.sum() if batch.weights is None else batch.mean(squares.flatten(1).sum(dim=1)) * len(batch)
+            return number_of(losses[_WHOLE]) * len(batch)
+        with torch.no_grad():
+            squares = (self.reconstruction.mean(output) - batch.rows).square_()
+            if batch.present is not None:
+                squares = squares.mul_(batch.present)
+            weighted = batch.weights is not None
+            return number_of(batch.mean(squares.flatten(1).sum(dim=1)) * len(batch) if weighted else squares.sum())
 
     def log_likelihood(self, output: Tensor, batch: Batch) -> Tensor:
         """Give the log-likelihood of the cells of each row that are there, in nats."""
@@ -270,7 +272,7 @@ class AutoencoderModule(nn.Module):
 
     def _importance_weighted(
         self, batch: Batch, features: Tensor, progress: float, generator: Generator
-    ) -> tuple[dict[str, Tensor], Tensor]:
+    ) -> tuple[dict[str, Tensor], Tensor | float]:
         k = self.recipe.n_importance
         weights, output = self._weights(batch, features, k, progress, generator)
         bound = batch.mean(weights.logsumexp(dim=1) - math.log(k))

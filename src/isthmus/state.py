@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, optim
 
+from isthmus.devices import number_of
 from isthmus.engines import Engine
 from isthmus.memory import Portions
 from isthmus.ranks import Ranks
@@ -17,42 +18,45 @@ from isthmus.records import Batch, Best, Epoch
 
 @dataclass
 class Totals:
-    """Sums of losses, kept on the device until they are asked for.
+    """Sums of losses, on accelerators kept there until they are asked for.
 
     Attributes
     ----------
-    losses : dict of str to Tensor
+    losses : dict of str to Tensor or float
         Sum over rows of each named loss.
-    error : Tensor
+    error : Tensor or float
         Sum of squared errors.
     rows, cells : float
         How many rows there were, and cells that are not missing, both by their weights.
     """
 
-    losses: dict[str, Tensor] = field(default_factory=dict)
-    error: Tensor = field(default_factory=lambda: torch.zeros(()))
+    losses: dict[str, Tensor | float] = field(default_factory=dict)
+    error: Tensor | float = 0.0
     rows: float = 0.0
     cells: float = 0.0
 
-    def add(self, batch: Batch, losses: dict[str, Tensor], error: Tensor) -> None:
+    def add(self, batch: Batch, losses: dict[str, Tensor], error: Tensor | float) -> None:
         """Add the mean losses of a batch and its sum of squared errors."""
         for name, loss in losses.items():
-            if name not in self.losses:
-                self.losses[name] = torch.zeros_like(loss)
-            self.losses[name].add_(loss.detach(), alpha=len(batch))
-        self.error = self.error.to(error.device).add_(error)
+            self.losses[name] = self.losses.get(name, 0.0) + number_of(loss) * len(batch)
+        self.error = self.error + error
         self.rows += batch.weight
         self.cells += batch.cells
+
+    def plain(self) -> Totals:
+        """Give the same as floats."""
+        losses: dict[str, Tensor | float] = {name: float(total) for name, total in self.losses.items()}
+        return Totals(losses, float(self.error), self.rows, self.cells)
 
     def of_all(self, ranks: Ranks) -> Totals:
         """Add what the other ranks measured."""
         if ranks.count == 1:
             return self
-        own = {name: float(total) for name, total in self.losses.items()}
-        losses, errors, rows, cells = zip(*ranks.gathered((own, float(self.error), self.rows, self.cells)), strict=True)
+        own = self.plain()
+        losses, errors, rows, cells = zip(*ranks.gathered((own.losses, own.error, own.rows, own.cells)), strict=True)
         names = dict.fromkeys(name for one in losses for name in one)
-        sums = {name: torch.tensor(sum(one.get(name, 0.0) for one in losses)) for name in names}
-        return Totals(sums, torch.tensor(sum(errors)), sum(rows), sum(cells))
+        sums = {name: sum(one.get(name, 0.0) for one in losses) for name in names}
+        return Totals(sums, sum(errors), sum(rows), sum(cells))
 
     def means(self) -> tuple[dict[str, float], float]:
         """Give the losses per row and the squared error per cell."""

@@ -204,10 +204,10 @@ class Trainer:
             self.module.eval()
             state.totals, state.step = Totals(), 0
 
-    def _gradient(self, batch: Batch, progress: float) -> tuple[dict[str, Tensor], Tensor]:
+    def _gradient(self, batch: Batch, progress: float) -> tuple[dict[str, Tensor], Tensor | float]:
         """Take the gradient of a batch, in parts if it does not fit into memory."""
 
-        def taken(at_once: int) -> tuple[dict[str, Tensor], Tensor]:
+        def taken(at_once: int) -> tuple[dict[str, Tensor], Tensor | float]:
             if at_once >= len(batch):
                 return self.engine(batch, progress, self.state.generator)
             return accumulated(self.engine, list(batch.split(at_once)), progress, self.state.generator)
@@ -286,7 +286,9 @@ class Trainer:
             found.append((part, clean, corrupted))
         return found
 
-    def _losses(self, batch: Batch, inputs: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
+    def _losses(
+        self, batch: Batch, inputs: Tensor, generator: torch.Generator
+    ) -> tuple[dict[str, Tensor], Tensor | float]:
         if isinstance(self.engine, Measuring):
             return self.engine.measure(batch, inputs)
         return self.module.losses(batch, inputs, 1.0, generator, training=False)

@@ -12,7 +12,7 @@ from isthmus.records import Batch
 
 def accumulated(
     engine: Engine, parts: Sequence[Batch], progress: float, generator: Generator
-) -> tuple[dict[str, Tensor], Tensor]:
+) -> tuple[dict[str, Tensor], Tensor | float]:
     """Leave the gradient of all parts together in ``grad`` of the parameters.
 
     It is that of the whole batch where a loss is a mean over rows. A penalty on the mean activations of a batch sees
@@ -22,7 +22,7 @@ def accumulated(
     -------
     losses : dict of str to Tensor
         The mean losses of the batch.
-    error : Tensor
+    error : Tensor or float
         Its sum of squared errors.
     """
     rows = sum(len(part) for part in parts)
@@ -41,7 +41,6 @@ def accumulated(
     for parameter, gradient in zip(engine.parameters, gradients, strict=True):
         if gradient is not None and parameter.grad is not None:
             parameter.grad.copy_(gradient)
-    assert isinstance(error, Tensor)
     return losses, error
 
 

@@ -31,7 +31,7 @@ class Autograd:
         self.parameters = list(module.parameters())
         self._module, self._precision = module, precision
 
-    def __call__(self, batch: Batch, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
+    def __call__(self, batch: Batch, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor | float]:
         """Leave the gradient of a batch's loss in ``grad`` of the parameters."""
         inputs = self._module.corrupted(batch, generator)
         with self._module.narrowed(self._precision == "bfloat16"):

@@ -22,7 +22,7 @@ class Engine(Protocol):
     def parameters(self) -> Sequence[nn.Parameter]:
         """What the optimizer changes: the module's own parameters, or others that share their memory."""
 
-    def __call__(self, batch: Batch, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
+    def __call__(self, batch: Batch, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor | float]:
         """Leave the gradient of a batch's loss in ``grad`` of the parameters.
 
         Parameters
@@ -39,7 +39,7 @@ class Engine(Protocol):
         -------
         losses : dict of str to Tensor
             The named losses, sums over columns and means over rows.
-        error : Tensor
+        error : Tensor or float
             Sum of the squared errors of the rows.
         """
 
@@ -54,7 +54,7 @@ class Engine(Protocol):
 class Measuring(Protocol):
     """What an engine offers that runs networks forward faster than the module does."""
 
-    def measure(self, batch: Batch, inputs: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    def measure(self, batch: Batch, inputs: Tensor) -> tuple[dict[str, Tensor], Tensor | float]:
         """Give the named losses of a batch and its sum of squared errors, without gradients.
 
         Parameters

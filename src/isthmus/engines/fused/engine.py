@@ -50,7 +50,7 @@ class Fused:
         self._packed, self._total = np.zeros((2, network.packed), np.float32)
         self._partial = np.zeros((_SHARES, network.packed), np.float32)
 
-    def __call__(self, batch: Batch, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
+    def __call__(self, batch: Batch, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor | float]:
         """Leave the gradient of a batch's loss in ``grad`` of the parameters."""
         if not batch.plain:
             return self._by_autograd(batch, progress, generator)
@@ -66,9 +66,9 @@ class Fused:
         losses, errors = zip(*self._crew.each(share, _SHARES), strict=True)
         assert vector.grad is not None
         self._code.finish(self._partial, self._total, vector.grad.numpy())
-        return {"reconstruction": torch.tensor(sum(losses) / rows)}, torch.tensor(sum(errors))
+        return {"reconstruction": torch.tensor(sum(losses) / rows)}, sum(errors)
 
-    def measure(self, batch: Batch, inputs: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    def measure(self, batch: Batch, inputs: Tensor) -> tuple[dict[str, Tensor], Tensor | float]:
         """Give the losses of a batch and its sum of squared errors; nothing is drawn."""
         passes = Passes(self._module, self._network, self._code, self._crew)
         output = passes.output(passes.encode(inputs))
@@ -85,7 +85,9 @@ class Fused:
     def _corrupted(self, batch: Batch, generator: Generator) -> np.ndarray:
         return matrix(self._module.corrupted(batch, generator)).numpy()
 
-    def _by_autograd(self, batch: Batch, progress: float, generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
+    def _by_autograd(
+        self, batch: Batch, progress: float, generator: Generator
+    ) -> tuple[dict[str, Tensor], Tensor | float]:
         """Take the gradient of a batch with missing cells or weights."""
         taken = Autograd(self._module)(batch, progress, generator)
         for parameter, view in zip(self._own, self.gradients, strict=True):
