@@ -1,5 +1,6 @@
 """Recipes, the module they build, batches of rows, and the codec."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -314,6 +315,31 @@ def test_batches_cover_each_row_once_and_the_last_short_one_is_used(n, batch_siz
     np.testing.assert_array_equal(torch.cat([batch.rows for batch in batches]).numpy(), X[order])
     assert [len(batch) for batch in batches[:-1]] == [batch_size] * (len(batches) - 1)
     assert len(batches) == -(-n // batch_size)
+
+
+@settings(deadline=None)
+@given(
+    n=st.integers(1, 40),
+    batch_size=st.integers(1, 50),
+    skip=st.integers(0, 40),
+    gaps=st.booleans(),
+    weighted=st.booleans(),
+    dtype=st.sampled_from([np.float32, np.float64, np.uint8, np.bool_]),
+)
+def test_rows_that_lie_on_the_device_give_the_same_batches(n, batch_size, skip, gaps, weighted, dtype):
+    random = np.random.RandomState(n)
+    X, order = (3 * random.rand(40, 3)).astype(dtype), random.permutation(40)[:n]
+    if gaps and X.dtype.kind == "f":
+        X[random.rand(40, 3) < 0.2] = np.nan
+    weights = random.rand(40).astype(np.float32) if weighted else None
+    read = Rows(ArrayRows(X), Schema((3,), (3,)), UNSCALED, CPU, gaps, weights)
+    lying = dataclasses.replace(read)
+    assert lying.resident is None
+    vars(lying)["resident"] = torch.from_numpy(X)
+    pairs = zip(lying.batches(order, batch_size, skip), read.batches(order, batch_size, skip), strict=True)
+    for own, other in pairs:
+        for name in ("rows", "present", "weights"):
+            torch.testing.assert_close(getattr(own, name), getattr(other, name), rtol=0, atol=0)
 
 
 def test_batches_are_scaled_float32_tensors_with_the_channels_first():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import repeat
 
 import numpy as np
@@ -15,10 +16,14 @@ from torch import Tensor
 from isthmus.records import Batch, Schema
 from isthmus.scaling import Scaling
 from isthmus.sources import Order, Source, ordered_blocks
+from isthmus.sources.arrays import ArrayRows
 from isthmus.sources.protocol import spaced
 
 # Numbers that still lie in a core's cache when the network gets to see the last of them.
 _SCALED_AT_ONCE = 2**17
+_SIGNED = (torch.int8, torch.int16, torch.int32, torch.int64)
+# What torch gathers on every device.
+_GATHERED = (torch.bool, torch.uint8, *_SIGNED, torch.float16, torch.float32, torch.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +31,7 @@ class Rows:
     """Rows of a source, and how to show them to a network.
 
     The source stays as it is, in memory or elsewhere; a block at a time is copied in the order asked for, and batches
-    are slices of that copy, scaled a few at a time.
+    are slices of that copy, scaled a few at a time. On CUDA all rows are copied once where there is room.
 
     Attributes
     ----------
@@ -58,16 +63,40 @@ class Rows:
 
     def batches(self, order: NDArray | Order, batch_size: int, skip: int = 0) -> Iterator[Batch]:
         """Yield scaled batches of some pieces, from a row on; the last one may be short."""
-        order = order if isinstance(order, Order) else Order(order)
-        weighted = self.weights is not None
-        for block, places in ordered_blocks(self.source, order, batch_size, skip, numbered=weighted):
-            at_once = self._at_once(batch_size)
-            rows = tensor_of(block).to(self.device).split(at_once)
+        order, at_once = order if isinstance(order, Order) else Order(order), self._at_once(batch_size)
+        for block, places in self._blocks(order, batch_size, skip, at_once):
             weights: Iterable[Tensor | None] = repeat(None)
             if self.weights is not None:
                 weights = torch.from_numpy(self.weights[places]).to(self.device).split(at_once)
-            for batches in map(self.batch, rows, weights):
+            for batches in map(self.batch, block.split(at_once), weights):
                 yield from batches.split(batch_size)
+
+    def _blocks(
+        self, order: Order, batch_size: int, skip: int, at_once: int
+    ) -> Iterator[tuple[Tensor, NDArray | None]]:
+        """Yield rows in an order, on the device; with their numbers if they have weights."""
+        weighted = self.weights is not None
+        if self.resident is None:
+            for block, places in ordered_blocks(self.source, order, batch_size, skip, numbered=weighted):
+                yield tensor_of(block).to(self.device), places
+            return
+        numbers = order.pieces[skip:]
+        there = torch.from_numpy(numbers).to(self.device)
+        for start in range(0, len(numbers), at_once):
+            some = slice(start, start + at_once)
+            yield self.resident.index_select(0, there[some]), numbers[some]
+
+    @cached_property
+    def resident(self) -> Tensor | None:
+        """All rows where they lie on a CUDA device, of which batches are gathered there.
+
+        None if they are not in memory, or take up more than a quarter of what is free there.
+        """
+        if self.device.type != "cuda" or not isinstance(self.source, ArrayRows):
+            return None
+        whole = tensor_of(self.source.array)
+        fits = 4 * whole.nbytes <= torch.cuda.mem_get_info(self.device)[0]
+        return whole.to(self.device) if fits and whole.dtype in _GATHERED else None
 
     def _at_once(self, batch_size: int) -> int:
         """Give the rows of as many batches as are scaled together: those of a batch alone, if cells may be missing."""
