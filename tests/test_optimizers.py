@@ -25,7 +25,8 @@ def test_steps_and_state_are_the_same(name):
     layer = nn.Linear(5, 3)
     nn.init.normal_(layer.weight, generator=torch.Generator().manual_seed(0))
     twin = copy.deepcopy(layer)
-    makers = partial(lean(kind), **settings), partial(kind, **settings)
+    kernel = torch._fused_adam_ if name == "adam" else None
+    makers = partial(lean(kind, kernel), **settings), partial(kind, **settings)
     ours, theirs = (make(network.parameters()) for make, network in zip(makers, (layer, twin), strict=True))
     for seed in range(4):
         rows = torch.rand(8, 5, generator=torch.Generator().manual_seed(seed))
@@ -47,6 +48,20 @@ def test_without_a_learning_rate_it_is_the_optimizers_own(optimizer, rate):
         (Training(optimizer=optimizer, learning_rate=0.5), 0.5),
     ):
         assert optimizer_for(list(nn.Linear(2, 2).parameters()), settings).param_groups[0]["lr"] == expected
+
+
+def test_parameters_of_two_types_and_without_a_gradient_are_taken_as_torch_takes_them():
+    parameters = [nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3).double()), nn.Parameter(torch.ones(2))]
+    twins = [nn.Parameter(own.detach().clone()) for own in parameters]
+    groups = ([parameters, parameters[:1], parameters[2:]], [twins, twins[:1], twins[2:]])
+    for own, other in zip(parameters[:2], twins[:2], strict=True):
+        own.grad, other.grad = torch.full_like(own, 0.5), torch.full_like(other, 0.5)
+    for some, others in zip(*groups, strict=True):
+        lean(optim.Adam, torch._fused_adam_)(some, fused=True).step()
+        optim.Adam(others, fused=True).step()
+    for own, other in zip(parameters, twins, strict=True):
+        assert torch.equal(own, other)
+    assert not torch.equal(parameters[0], torch.ones(3))
 
 
 def test_sgd_has_momentum():

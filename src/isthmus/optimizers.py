@@ -14,7 +14,7 @@ from torch import nn, optim
 from isthmus.hyperparameters import Training
 
 
-def lean(kind: type[optim.Optimizer]) -> Any:
+def lean(kind: type[optim.Optimizer], kernel: Callable[..., None] | None = None) -> Any:
     """Give an optimizer that does not import torch's compiler.
 
     torch wraps ``step`` and ``add_param_group`` for the compiler. The wrappers import it, which takes a second and more
@@ -26,13 +26,27 @@ def lean(kind: type[optim.Optimizer]) -> Any:
     ----------
     kind : type
         A class of ``torch.optim``.
+    kernel : callable or None, default=None
+        What makes a fused step of Adam, to be called directly: torch groups the parameters by their type at each step,
+        which takes twice as long as the arithmetic of a small network.
 
     Returns
     -------
     type
         A class with the same parameters, state and steps.
     """
-    step = torch.no_grad()(inspect.unwrap(kind.step))
+    whole = torch.no_grad()(inspect.unwrap(kind.step))
+
+    def direct(self: Any) -> None:
+        for group in self.param_groups:
+            if len({parameter.dtype for parameter in group["params"]}) > 1:
+                return whole(self)
+        with torch.no_grad():
+            for group in self.param_groups:
+                _direct_step(self, group, kernel)
+        return None
+
+    step: Any = whole if kernel is None else direct
     step.hooked = True  # torch's own sign of a step that is wrapped already
     changed = {
         "step": step,
@@ -42,46 +56,19 @@ def lean(kind: type[optim.Optimizer]) -> Any:
     return type(kind.__name__, (kind,), changed)
 
 
-def leanest(kind: type[optim.Adam], kernel: Callable[..., None]) -> Any:
-    """Give an Adam that calls its fused kernel directly.
-
-    torch groups the parameters by type and device at each step, which takes twice as long as the arithmetic of a small
-    network. Parameters of several types are still left to it.
-
-    Parameters
-    ----------
-    kind : type
-        ``torch.optim.Adam`` or ``AdamW``.
-    kernel : callable
-        What makes its step.
-
-    Returns
-    -------
-    type
-        A class with the same parameters, state and steps.
-    """
-    parent = lean(kind)
-
-    def step(self: Any) -> None:
-        for group in self.param_groups:
-            if len({parameter.dtype for parameter in group["params"]}) > 1:
-                return parent.step(self)
-        with torch.no_grad():
-            for group in self.param_groups:
-                lists: list[list[torch.Tensor]] = [[] for _ in range(6)]
-                self._init_group(group, *lists)
-                torch._foreach_add_(lists[-1], 1)
-                own = {name: group[name] for name in ("amsgrad", "lr", "weight_decay", "eps", "maximize")}
-                kernel(*lists, beta1=group["betas"][0], beta2=group["betas"][1], **own)
-        return None
-
-    step.hooked = True  # type: ignore[attr-defined]
-    return type(kind.__name__, (parent,), {"step": step, "__doc__": kind.__doc__})
+def _direct_step(optimizer: Any, group: dict[str, Any], kernel: Any) -> None:
+    """Let Adam's kernel change the parameters of a group that have a gradient, which are all of one type."""
+    lists: list[list[torch.Tensor]] = [[] for _ in range(6)]
+    optimizer._init_group(group, *lists)
+    if lists[0]:
+        torch._foreach_add_(lists[-1], 1)
+        settings = {name: group[name] for name in ("amsgrad", "lr", "weight_decay", "eps", "maximize")}
+        kernel(*lists, beta1=group["betas"][0], beta2=group["betas"][1], **settings)
 
 
 _OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
-    "adam": partial(leanest(optim.Adam, torch._fused_adam_), fused=True),
-    "adamw": partial(leanest(optim.AdamW, torch._fused_adamw_), fused=True),
+    "adam": partial(lean(optim.Adam, torch._fused_adam_), fused=True),
+    "adamw": partial(lean(optim.AdamW), fused=True),
     "sgd": partial(lean(optim.SGD), momentum=0.9, fused=True),
     "adadelta": lean(optim.Adadelta),
     "rmsprop": lean(optim.RMSprop),
