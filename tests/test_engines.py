@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isthmus import Autoencoder, DenseAutoencoder, VariationalAutoencoder
+from isthmus.batches import Batch
 from isthmus.engines import Autograd, accumulated, engine_for
 from isthmus.engines.autograd import rounded_products
 from isthmus.engines.chain import Chain, why_not
@@ -36,7 +37,7 @@ from isthmus.parts import (
     WinnerTakeAll,
 )
 from isthmus.recipe import Recipe
-from isthmus.records import Batch, Schema
+from isthmus.records import Schema
 
 WRITTEN_OUT = st.sampled_from(["linear", "relu", "leaky_relu", "tanh", "sigmoid"])
 LIKELIHOODS = st.sampled_from([Bernoulli(), ContinuousBernoulli()])

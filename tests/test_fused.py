@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import isthmus
 from isthmus import ConvolutionalAutoencoder
+from isthmus.batches import Batch
 from isthmus.engines import Autograd, Work, engine_for
 from isthmus.engines.fused import choosing, elementwise
 from isthmus.engines.fused.caching import Kept
@@ -48,7 +49,7 @@ from isthmus.parts import (
     UpSampling,
 )
 from isthmus.recipe import Recipe
-from isthmus.records import Batch, Schema
+from isthmus.records import Schema
 
 MUCH = Work(rows=10**12, batch_size=8)
 ACTIVATIONS = st.sampled_from(["linear", "relu", "leaky_relu", "tanh", "sigmoid"])

@@ -17,9 +17,11 @@ HEAVY = ("torch", "numpy", "sklearn", "scipy", "safetensors", "pandas", "matplot
 # From the bottom to the top. A module imports from layers below its own, or from within its own ``name.*``.
 LAYERS = (
     "errors",
+    "legal",
     "params",
     "hyperparameters",
     "records",
+    "batches",
     "colours",
     "pictures",
     "pages.*",

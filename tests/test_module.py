@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from isthmus import Autoencoder, ConvolutionalAutoencoder, DenseAutoencoder
+from isthmus.batches import Batch
 from isthmus.codec import Codec
 from isthmus.errors import ModelFileError, ParameterError
+from isthmus.legal import Number
 from isthmus.module import AutoencoderModule
-from isthmus.params import Number, param, part
+from isthmus.params import param, part
 from isthmus.parts import (
     AbsoluteError,
     Bernoulli,
@@ -26,7 +28,7 @@ from isthmus.parts import (
     SquaredError,
 )
 from isthmus.recipe import Recipe, network_for
-from isthmus.records import Batch, Facts, Schema
+from isthmus.records import Facts, Schema
 from isthmus.rows import Rows, channels_first, channels_last, predictions_size
 from isthmus.scaling import Scaling, learn_scaling
 from isthmus.sources import ArrayRows, arrays

@@ -14,21 +14,8 @@ from hypothesis import strategies as st
 import isthmus
 from isthmus import hyperparameters, parts
 from isthmus.errors import IsthmusError, ParameterError
-from isthmus.params import (
-    Either,
-    Flag,
-    Number,
-    OneOf,
-    PartOf,
-    RandomState,
-    Several,
-    check,
-    documented,
-    like,
-    param,
-    parameters_of,
-    part,
-)
+from isthmus.legal import Either, Flag, Number, OneOf, PartOf, RandomState, Several
+from isthmus.params import check, documented, like, param, parameters_of, part
 
 PARTS = [getattr(parts, name) for name in parts.__all__]
 ESTIMATORS = [cls for cls in (getattr(isthmus, name) for name in isthmus.__all__) if inspect.isclass(cls)]

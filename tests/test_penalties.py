@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import distributions
 
+from isthmus.batches import Batch, Latent, NormalLatent, Pass
 from isthmus.errors import ParameterError
 from isthmus.parts import L1, Divergence, Exponential, Gaussian, KLSparsity, Ramp
-from isthmus.records import Batch, Latent, NormalLatent, Pass
 
 
 def run_of(latent, progress=1.0):

@@ -12,7 +12,8 @@ from sklearn.base import clone
 import isthmus
 from conftest import VARIANTS, name_of
 from isthmus.errors import IsthmusError, ModelFileError
-from isthmus.params import Number, param, part
+from isthmus.legal import Number
+from isthmus.params import param, part
 from isthmus.parts import SquaredError
 
 NAMES = [name_of(variant) for variant in VARIANTS]

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from torch import nn
 
 from isthmus import Autoencoder, DenseAutoencoder, SparseAutoencoder, VariationalAutoencoder
+from isthmus.batches import Batch
 from isthmus.callbacks import BestWeights, Watcher
 from isthmus.datasets import load_digits
 from isthmus.divergence import LossWatch, largest_activation
@@ -20,7 +21,7 @@ from isthmus.hyperparameters import OPTIMIZERS, Training
 from isthmus.module import AutoencoderModule
 from isthmus.parts import Dense, GaussianNoise
 from isthmus.recipe import Recipe
-from isthmus.records import Batch, Schema
+from isthmus.records import Schema
 from isthmus.rows import Rows
 from isthmus.scaling import learn_scaling
 from isthmus.sources import ArrayRows

@@ -12,10 +12,10 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 import isthmus
+from isthmus.batches import Batch
 from isthmus.errors import CollapseWarning, ParameterError
 from isthmus.module import AutoencoderModule
 from isthmus.parts import GaussianLikelihood
-from isthmus.records import Batch
 
 K, COLUMNS, NOISE = 2, 5, 0.5
 

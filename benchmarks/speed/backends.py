@@ -3,7 +3,8 @@
 import importlib.util
 
 from isthmus.hyperparameters import Training
-from isthmus.params import OneOf, parameters_of
+from isthmus.legal import OneOf
+from isthmus.params import parameters_of
 
 FUSED, CHOSEN = "fused", "auto"
 

@@ -9,10 +9,10 @@ from functools import reduce
 import torch
 from torch import Tensor
 
+from isthmus.batches import Batch
 from isthmus.errors import DivergedError
 from isthmus.module import AutoencoderModule
 from isthmus.parts.layers import watched
-from isthmus.records import Batch
 
 _STEPS_APART = 50
 _LARGE = 100.0

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
+from isthmus.batches import Batch
 from isthmus.module import AutoencoderModule
 from isthmus.parts.penalties import divergences, normal
-from isthmus.records import Batch
 from isthmus.rows import Rows, channels_last
 
 _NUMBERS_AT_ONCE = 2**22

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from isthmus.params import Either, Flag, Number, OneOf, PartOf, PathLike, RandomState, Several, like, param
+from isthmus.legal import Either, Flag, Number, OneOf, PartOf, PathLike, RandomState, Several
+from isthmus.params import like, param
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
+from isthmus.batches import Batch, NormalLatent, Pass
 from isthmus.devices import number_of
 from isthmus.errors import ModelFileError, ParameterError
 from isthmus.parts import layers
@@ -18,7 +19,7 @@ from isthmus.parts.penalties import normal
 from isthmus.parts.reconstructions import UNIT_RANGE, SquaredError
 from isthmus.parts.shapes import ShapesOnly
 from isthmus.recipe import Recipe
-from isthmus.records import Batch, NormalLatent, Pass, Schema
+from isthmus.records import Schema
 
 _WHOLE, _BOUND = "reconstruction", "bound"
 

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from isthmus.batches import Batch
 from isthmus.memory import portioned
 from isthmus.module import AutoencoderModule
-from isthmus.records import Batch, Reference
+from isthmus.records import Reference
 from isthmus.rows import Rows, predictions_size, tensor_of
 from isthmus.sources.protocol import spaced
 from isthmus.training import Trainer

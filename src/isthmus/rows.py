@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from isthmus.records import Batch, Schema
+from isthmus.batches import Batch
+from isthmus.records import Schema
 from isthmus.scaling import Scaling
 from isthmus.sources import Order, Source, ordered_blocks
 from isthmus.sources.arrays import ArrayRows

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, optim
 
+from isthmus.batches import Batch
 from isthmus.devices import number_of
 from isthmus.engines import Engine
 from isthmus.memory import Portions
 from isthmus.ranks import Ranks
-from isthmus.records import Batch, Best, Epoch
+from isthmus.records import Best, Epoch
 
 
 @dataclass

@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn, optim
 
 from isthmus.allocator import kept_memory
+from isthmus.batches import Batch
 from isthmus.callbacks import Callback, begin_epoch, tell, watched
 from isthmus.divergence import LossWatch, diverged, overflowed, seen_in
 from isthmus.engines import Engine, Measuring, Work, accumulated, engine_for
@@ -24,7 +25,7 @@ from isthmus.hyperparameters import Training
 from isthmus.module import AutoencoderModule
 from isthmus.optimizers import SCHEDULES, optimizer_for
 from isthmus.ranks import Ranks
-from isthmus.records import Batch, Epoch
+from isthmus.records import Epoch
 from isthmus.rows import Rows, predictions_size
 from isthmus.sources.shuffling import shuffled
 from isthmus.state import Totals, TrainingState

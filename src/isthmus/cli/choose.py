@@ -18,7 +18,8 @@ from isthmus.cli.tables import print_table, write_csv
 from isthmus.cli.use import ROWS, rows_of
 from isthmus.errors import DataError, ParameterError, require
 from isthmus.files import OutputExistsError, replaced
-from isthmus.params import Number, Several, parameters_of
+from isthmus.legal import Number, Several
+from isthmus.params import parameters_of
 
 CURVE_FILES = ("curve.csv", "curve.png", "curve.svg")
 COMPARE_FILES = ("compare.csv",)

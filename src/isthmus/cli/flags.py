@@ -8,7 +8,8 @@ from typing import Any
 
 from isthmus import hyperparameters
 from isthmus.errors import ParameterError
-from isthmus.params import Either, Flag, Param, PartOf, parameters_of
+from isthmus.legal import Either, Flag, PartOf
+from isthmus.params import Param, parameters_of
 
 MODELS: dict[str, type] = {
     "dense": hyperparameters.Dense,

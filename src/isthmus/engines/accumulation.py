@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Generator, Tensor
 
+from isthmus.batches import Batch
 from isthmus.engines.engine import Engine
-from isthmus.records import Batch
 
 
 def accumulated(

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from isthmus.batches import Batch
 from isthmus.module import AutoencoderModule
-from isthmus.records import Batch
 
 
 class Autograd:

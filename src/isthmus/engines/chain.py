@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
+from isthmus.batches import Batch, Latent, Pass
 from isthmus.engines.flat import flattened
 from isthmus.engines.stack import Stack, is_stack
 from isthmus.engines.threads import one_thread
 from isthmus.module import AutoencoderModule
-from isthmus.records import Batch, Latent, Pass
 
 # Products of a step forward up to which two threads took no less time than one. It is a constant, not a measurement:
 # sums of one thread and of several may differ in their last bits, and a run must not depend on what else goes on.

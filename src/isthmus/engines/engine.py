@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import Generator, Tensor, nn
 
-from isthmus.records import Batch
+from isthmus.batches import Batch
 
 
 class Engine(Protocol):

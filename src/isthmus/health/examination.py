@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.errors import DataError
 from isthmus.health import data, fit, units
 from isthmus.health.findings import SEVERITIES, Finding, Look
+from isthmus.legal import Number
 from isthmus.metrics.checks import check_parameter
-from isthmus.params import Number
 from isthmus.reference import errors_of
 from isthmus.rows import Rows
 from isthmus.sources import ArrayRows, BatchRows, Source, head_of

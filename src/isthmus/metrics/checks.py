@@ -8,9 +8,9 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 
-from isthmus import params
+from isthmus import legal
 from isthmus.errors import DataError, ParameterError
-from isthmus.params import Legal, Number
+from isthmus.legal import Legal, Number
 
 Seed = int | RandomState | None
 
@@ -50,7 +50,7 @@ def paired(first: tuple[str, ArrayLike], second: tuple[str, ArrayLike]) -> tuple
 def sampled(n: int, n_samples: int | None, random_state: Seed) -> NDArray:
     """Draw places of n_samples of n rows, each at most once and in rising order; all where that many are wanted."""
     check_parameter("n_samples", n_samples, Number(1, integer=True), optional=True)
-    check_parameter("random_state", random_state, params.RandomState(), optional=True)
+    check_parameter("random_state", random_state, legal.RandomState(), optional=True)
     if n_samples is None or n_samples >= n:
         return np.arange(n)
     random = random_state if isinstance(random_state, RandomState) else RandomState(random_state)

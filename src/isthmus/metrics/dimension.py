@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isthmus.errors import DataError
+from isthmus.legal import Number
 from isthmus.metrics.checks import Seed, check_parameter, numbers, sampled
 from isthmus.metrics.distances import centred, nearest
-from isthmus.params import Number
 
 
 def intrinsic_dimension(

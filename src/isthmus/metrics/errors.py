@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isthmus.errors import DataError
+from isthmus.legal import OneOf
 from isthmus.metrics.checks import check_parameter
-from isthmus.params import OneOf
 
 _PER = OneOf(("model", "row", "column"))
 _BLOCK = 4096

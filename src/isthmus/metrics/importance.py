@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isthmus.errors import DataError, ParameterError
+from isthmus.legal import Number
 from isthmus.metrics.checks import Seed, check_parameter, numbers, sampled
-from isthmus.params import Number
 
 
 class Importance(NamedTuple):

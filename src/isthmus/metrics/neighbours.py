@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isthmus.errors import ParameterError
+from isthmus.legal import Number
 from isthmus.metrics.checks import Seed, check_parameter, paired, sampled
 from isthmus.metrics.distances import centred, nearest, ranks
-from isthmus.params import Number
 
 
 def trustworthiness(

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isthmus.errors import DataError
+from isthmus.legal import Number
 from isthmus.metrics.checks import check_parameter, numbers, paired
-from isthmus.params import Number
 
 
 def active_units(codes: ArrayLike, threshold: float = 0.01) -> NDArray:

@@ -8,10 +8,11 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from isthmus.batches import Latent, NormalLatent
 from isthmus.errors import ParameterError
-from isthmus.params import Either, Flag, Number, PartOf, param, part
+from isthmus.legal import Either, Flag, Number, PartOf
+from isthmus.params import param, part
 from isthmus.parts.schedules import Ramp, value_at
-from isthmus.records import Latent, NormalLatent
 
 
 @part

@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
-from isthmus.params import Either, Number, OneOf, PartOf, param, part
+from isthmus.batches import Pass
+from isthmus.legal import Either, Number, OneOf, PartOf
+from isthmus.params import param, part
 from isthmus.parts.layers import ELEMENTWISE
 from isthmus.parts.schedules import Exponential, Ramp, value_at
-from isthmus.records import Pass
 
 _WIDEST = 128
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor
 
-from isthmus.params import Flag, Number, param, part
+from isthmus.legal import Flag, Number
+from isthmus.params import param, part
 
 _SHARE = Number(0, 1)
 

@@ -9,7 +9,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from isthmus.errors import ParameterError
-from isthmus.params import ModuleClass, Number, Several, param, part
+from isthmus.legal import ModuleClass, Number, Several
+from isthmus.params import param, part
 
 
 @part

@@ -10,7 +10,8 @@ from torch import nn
 
 from isthmus.errors import ParameterError
 from isthmus.hyperparameters import ACTIVATIONS
-from isthmus.params import Flag, Number, OneOf, PartOf, Several, param, part
+from isthmus.legal import Flag, Number, OneOf, PartOf, Several
+from isthmus.params import param, part
 from isthmus.parts.corruptions import GaussianNoise
 from isthmus.parts.layer_modules import Dropped, Exponential, Noisy, Normalised, OnChannels, Reshaped
 from isthmus.parts.layers import activation

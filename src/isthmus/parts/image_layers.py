@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 from torch import nn
 
 from isthmus.errors import ParameterError
-from isthmus.params import Either, Flag, Number, OneOf, Several, param, part
+from isthmus.legal import Either, Flag, Number, OneOf, Several
+from isthmus.params import param, part
 
 _COUNT = Number(1, integer=True)
 _PAIR = Either(_COUNT, Several(_COUNT, shortest=2, longest=2))

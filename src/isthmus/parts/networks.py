@@ -11,7 +11,8 @@ from torch import Generator, nn
 
 from isthmus import hyperparameters
 from isthmus.errors import DataError
-from isthmus.params import OneOf, like, param, part
+from isthmus.legal import OneOf
+from isthmus.params import like, param, part
 from isthmus.parts import layers
 from isthmus.parts.stages import Stages
 

@@ -7,10 +7,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from isthmus.batches import Latent, NormalLatent, Pass
 from isthmus.errors import ParameterError
-from isthmus.params import Either, Number, PartOf, param, part
+from isthmus.legal import Either, Number, PartOf
+from isthmus.params import param, part
 from isthmus.parts.schedules import Exponential, Ramp, value_at
-from isthmus.records import Latent, NormalLatent, Pass
 
 Weight = float | Ramp | Exponential
 _WEIGHT = Either(Number(0), PartOf("schedule"))

@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 
 from torch import Generator, Tensor, nn
 
-from isthmus.records import Latent, Pass
+from isthmus.batches import Latent, Pass
 
 
 class Network(Protocol):

@@ -12,7 +12,8 @@ from torch import Tensor, distributions, nn
 from torch.nn import functional
 
 from isthmus.errors import DataError
-from isthmus.params import Number, param, part
+from isthmus.legal import Number
+from isthmus.params import param, part
 from isthmus.parts.protocols import Reconstruction
 
 _LEAST_LOG_SCALE = -10.0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from isthmus.params import Number, param, part
+from isthmus.legal import Number
+from isthmus.params import param, part
 
 
 @part

@@ -13,7 +13,8 @@ from torch import Generator, Tensor, nn
 
 from isthmus import hyperparameters
 from isthmus.errors import ParameterError
-from isthmus.params import OneOf, like, param, part
+from isthmus.legal import OneOf
+from isthmus.params import like, param, part
 from isthmus.parts import layers
 from isthmus.parts.networks import Dense
 from isthmus.parts.schedules import Exponential

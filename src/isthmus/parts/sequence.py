@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from torch import Generator, nn
 
 from isthmus.errors import DataError, ParameterError
-from isthmus.params import Number, PartOf, Several, param, part
+from isthmus.legal import Number, PartOf, Several
+from isthmus.params import param, part
 from isthmus.parts import layers
 from isthmus.parts.layer_modules import Drawn, Normalised, Reshaped
 from isthmus.parts.stages import Stages

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.errors import ParameterError
-from isthmus.params import Number
+from isthmus.legal import Number
 from isthmus.pictures import pictures
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.errors import DataError, ParameterError
-from isthmus.params import Number
+from isthmus.legal import Number
 from isthmus.pictures import tiled
 from isthmus.plots.display import Display, Layout
 

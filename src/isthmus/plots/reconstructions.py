@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.colours import COLOURS
 from isthmus.errors import ParameterError
-from isthmus.params import Number
+from isthmus.legal import Number
 from isthmus.pictures import pictures, range_of, size_of, tiled
 from isthmus.plots.cells import CellsDisplay, Row
 from isthmus.sources import head_of

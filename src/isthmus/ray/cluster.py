@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from isthmus.errors import ParameterError, require
-from isthmus.params import Number
+from isthmus.legal import Number
 
 _WORKERS = Number(1, integer=True)
 

@@ -14,8 +14,8 @@ from sklearn.base import clone
 
 from isthmus.errors import DivergedError, ParameterError
 from isthmus.estimator import BaseAutoencoder
+from isthmus.legal import Number, Several
 from isthmus.metrics.checks import Seed
-from isthmus.params import Number, Several
 from isthmus.principal import LinearAutoencoder
 from isthmus.selection.fits import check_model, code_size_of, described
 from isthmus.selection.study import Plan, Results, rows_for, study

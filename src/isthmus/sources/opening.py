@@ -10,16 +10,8 @@ from typing import Any
 import numpy as np
 
 from isthmus.datasets.bundled import readable
-from isthmus.datasets.files import (
-    NAMED,
-    Table,
-    csv_table,
-    image_paths,
-    is_image,
-    numeric_rows,
-    read_named,
-    reader_of_images,
-)
+from isthmus.datasets.files import NAMED, Table, csv_table, numeric_rows, read_named
+from isthmus.datasets.images import image_paths, is_image, reader_of_images
 from isthmus.errors import DataError, require
 from isthmus.sources.arrays import ArrayRows, SlicedRows, is_sliceable, mapped, rows_of
 from isthmus.sources.images import ImageRows

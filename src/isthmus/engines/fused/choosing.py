@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Generator, nn
 
+from isthmus.batches import Batch
 from isthmus.engines.autograd import Autograd
 from isthmus.engines.engine import Engine
 from isthmus.engines.fused.caching import VARIABLE, Kept, Tell, cache_folder
@@ -22,7 +23,6 @@ from isthmus.engines.fused.passes import Passes
 from isthmus.engines.fused.reading import Network, read
 from isthmus.engines.fused.writing import source_of
 from isthmus.module import AutoencoderModule
-from isthmus.records import Batch
 
 # Torch spends about 1 ns for each product of the way forward, emitted code a sixth of it, and to compile takes about
 # 20 s: below so many products that does not pay. It is a constant, not a measurement, so that a run does not depend on

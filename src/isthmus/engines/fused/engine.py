@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from isthmus.batches import Batch
 from isthmus.engines.autograd import Autograd
 from isthmus.engines.flat import flattened
 from isthmus.engines.fused.passes import Passes, matrix
 from isthmus.engines.fused.reading import Network
 from isthmus.engines.threads import Crew, one_thread
 from isthmus.module import AutoencoderModule
-from isthmus.records import Batch
 
 # Rows are always cut into as many shares, each with a gradient of its own, and these are summed in their order:
 # the result does not depend on the number of threads.

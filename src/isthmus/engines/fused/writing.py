@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Iterable
 
-from isthmus.engines.fused import elementwise, kernels
+from isthmus.engines.fused import elementwise, kernels, resampling
 from isthmus.engines.fused.body import Body
 from isthmus.engines.fused.planes import Planes, sides
 from isthmus.engines.fused.reading import Network
@@ -39,6 +39,7 @@ def compiled(*arguments, **options):
 _TYPES = {"int": "types.int64", "float": "types.float64", "np.float32": "types.float32"}
 _ROWS = "inputs: Matrix, targets: Matrix, first: int, last: int"
 _SHORT_LOOPS = {"interleave", "part", "largest", "largest_back"}
+_LIBRARY = (kernels, elementwise, resampling)
 _EXPONENTIAL = {"sigmoid", "tanh", "bernoulli"}
 
 
@@ -72,7 +73,7 @@ def _sorted(bodies: Iterable[Body]) -> list[str]:
 
 def _library(name: str) -> str:
     """Give a kernel with its decorator: one of short loops is compiled for the numbers that it is called with."""
-    text = inspect.getsource(getattr(kernels, name, None) or getattr(elementwise, name))
+    text = next(inspect.getsource(getattr(home, name)) for home in _LIBRARY if hasattr(home, name))
     return _lazy(text) if name in _SHORT_LOOPS else _decorated(text, "**inner")
 
 
