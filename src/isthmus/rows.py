@@ -76,8 +76,8 @@ class Rows:
         self, order: Order, batch_size: int, skip: int, at_once: int
     ) -> Iterator[tuple[Tensor, NDArray | None]]:
         """Yield rows in an order, on the device; with their numbers if they have weights."""
-        weighted = self.weights is not None
         if self.resident is None:
+            weighted = self.weights is not None
             for block, places in ordered_blocks(self.source, order, batch_size, skip, numbered=weighted):
                 yield tensor_of(block).to(self.device), places
             return
@@ -95,9 +95,10 @@ class Rows:
         """
         if self.device.type != "cuda" or not isinstance(self.source, ArrayRows):
             return None
+        if 4 * self.source.array.nbytes > torch.cuda.mem_get_info(self.device)[0]:
+            return None
         whole = tensor_of(self.source.array)
-        fits = 4 * whole.nbytes <= torch.cuda.mem_get_info(self.device)[0]
-        return whole.to(self.device) if fits and whole.dtype in _GATHERED else None
+        return whole.to(self.device) if whole.dtype in _GATHERED else None
 
     def _at_once(self, batch_size: int) -> int:
         """Give the rows of as many batches as are scaled together: those of a batch alone, if cells may be missing."""

@@ -53,11 +53,11 @@ class Totals:
         """Add what the other ranks measured."""
         if ranks.count == 1:
             return self
-        own = self.plain()
-        losses, errors, rows, cells = zip(*ranks.gathered((own.losses, own.error, own.rows, own.cells)), strict=True)
-        names = dict.fromkeys(name for one in losses for name in one)
-        sums = {name: sum(one.get(name, 0.0) for one in losses) for name in names}
-        return Totals(sums, sum(errors), sum(rows), sum(cells))
+        every = ranks.gathered(self.plain())
+        names = dict.fromkeys(name for one in every for name in one.losses)
+        losses = {name: sum(one.losses.get(name, 0.0) for one in every) for name in names}
+        rows, cells = sum(one.rows for one in every), sum(one.cells for one in every)
+        return Totals(losses, sum(one.error for one in every), rows, cells)
 
     def means(self) -> tuple[dict[str, float], float]:
         """Give the losses per row and the squared error per cell."""

@@ -47,10 +47,15 @@ def paired(first: tuple[str, ArrayLike], second: tuple[str, ArrayLike]) -> tuple
     return one, other
 
 
+def check_seed(random_state: Any) -> None:
+    """Refuse what is no ``random_state``."""
+    check_parameter("random_state", random_state, legal.RandomState(), optional=True)
+
+
 def sampled(n: int, n_samples: int | None, random_state: Seed) -> NDArray:
     """Draw places of n_samples of n rows, each at most once and in rising order; all where that many are wanted."""
     check_parameter("n_samples", n_samples, Number(1, integer=True), optional=True)
-    check_parameter("random_state", random_state, legal.RandomState(), optional=True)
+    check_seed(random_state)
     if n_samples is None or n_samples >= n:
         return np.arange(n)
     random = random_state if isinstance(random_state, RandomState) else RandomState(random_state)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isthmus import legal
 from isthmus.errors import DataError, ParameterError
 from isthmus.legal import Number
-from isthmus.metrics.checks import Seed, check_parameter, numbers, sampled
+from isthmus.metrics.checks import Seed, check_parameter, check_seed, numbers, sampled
 from isthmus.metrics.distances import centred, nearest
 
 
@@ -143,7 +142,7 @@ def linear_probe_accuracy(
     if tests is not None:
         return float(probe.fit(learned, names).score(*tests))
     check_parameter("n_folds", n_folds, Number(2, integer=True))
-    check_parameter("random_state", random_state, legal.RandomState(), optional=True)
+    check_seed(random_state)
     if n_folds > sizes.min():
         raise ParameterError(f"n_folds must be at most the size of the smallest class, {sizes.min()}; got {n_folds}")
     random = np.random.RandomState() if random_state is None else random_state

@@ -15,11 +15,10 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
-from isthmus import legal
 from isthmus.errors import ParameterError
 from isthmus.estimator import BaseAutoencoder
 from isthmus.legal import Either, Flag, Number
-from isthmus.metrics.checks import Seed, check_parameter
+from isthmus.metrics.checks import Seed, check_parameter, check_seed
 from isthmus.selection.finished import Finished
 from isthmus.selection.fits import Job, Measures, Outcome, measured
 from isthmus.selection.splits import check_classes, fingerprint, splits_of
@@ -46,7 +45,7 @@ class Plan:
         if self.n_jobs is not None and not (Number(integer=True).accepts(self.n_jobs) and self.n_jobs):
             words = "an integer other than 0 (-1 for as many as there are cores) or None"
             raise ParameterError(f"n_jobs must be {words}; got {self.n_jobs!r}")
-        check_parameter("random_state", self.random_state, legal.RandomState(), optional=True)
+        check_seed(self.random_state)
         check_parameter("verbose", self.verbose, Either(Flag(), Number(0, integer=True)))
 
 
